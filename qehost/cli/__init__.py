@@ -1,0 +1,42 @@
+"""The `qehost` command.  Each subcommand is a module here, imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+# Name → one line of help.  The module is named after the command, with `_` for `-`.  They are not
+# imported for `qehost --help`: plugins, HTTP and SQLite would make it slow.
+COMMANDS = {
+    "run": "Receive the stream and hand every message to the plugins.",
+    "plugins": "List the plugins that are installed, and what became of them.",
+    "simulate": "Run a local venue: stream and REST, with a living market.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"qehost.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="qehost", message="qehost %(version)s")
+def main(**_: Any) -> None:
+    """Every message of Quantum Execute's push stream reaches every plugin."""
