@@ -1,0 +1,108 @@
+"""Logging of the command's processes: one line an entry on standard error, secrets blotted out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from qehost.secret import Secret
+
+__all__ = ["LogSettings", "secrets_of", "set_up"]
+
+BLOT = "••••"
+
+
+class LogSettings(msgspec.Struct, frozen=True):
+    """How to log.  `secrets` are texts that must not appear, wherever they come from."""
+
+    level: str = "info"
+    format: Literal["text", "json"] = "text"
+    secrets: frozenset[Secret] = frozenset()
+
+
+def secrets_of(accounts: Mapping[str, msgspec.Struct]) -> frozenset[Secret]:
+    """Every secret in the accounts' settings."""
+    return frozenset(
+        value
+        for account in accounts.values()
+        for value in msgspec.structs.astuple(account)
+        if isinstance(value, Secret)
+    )
+
+
+def set_up(settings: LogSettings, process: str) -> None:
+    """Send the log of this process to standard error.  `process` names it in every line."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter: logging.Formatter
+    if settings.format == "json":
+        formatter = JsonFormatter(process, settings.secrets)
+    else:
+        formatter = TextFormatter(process, settings.secrets)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    # Other libraries stay at WARNING: urllib3's debug lines hold URLs with signatures.
+    logging.getLogger("qehost").setLevel(settings.level.upper())
+
+
+class BlottingFormatter(logging.Formatter):
+    """Builds the line first and then takes the secrets out, so none hides in an argument.
+
+    This is the second net.  The first is that no secret is logged at all.
+    """
+
+    def __init__(self, process: str, secrets: Iterable[Secret]) -> None:
+        super().__init__()
+        self.process = process
+        # A short secret would blot out ordinary words; the venue's are 32 characters and more.
+        self.secrets = [s.reveal() for s in secrets if len(s.reveal()) >= 6]
+
+    def blot(self, line: str) -> str:
+        for secret in self.secrets:
+            if secret in line:
+                line = line.replace(secret, BLOT)
+        return line
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.blot(self.build(record))
+
+    def build(self, record: logging.LogRecord) -> str:
+        raise NotImplementedError
+
+    def stamp(self, record: logging.LogRecord) -> str:
+        """UTC, with milliseconds: these lines are compared with the venue's."""
+        clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        return f"{clock}.{int(record.msecs):03d}Z"
+
+
+class TextFormatter(BlottingFormatter):
+    """`2026-11-25T02:05:03.123Z WARNING connection main: text`"""
+
+    def build(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{self.formatException(record.exc_info)}"
+        return f"{self.stamp(record)} {record.levelname:<7} {self.process}: {text}"
+
+
+class JsonFormatter(BlottingFormatter):
+    """One JSON object a line: time, level, process, logger, message, and a raise's traceback."""
+
+    def build(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": self.stamp(record),
+            "level": record.levelname.lower(),
+            "process": self.process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)

@@ -1,0 +1,162 @@
+"""The queue from a connection process to a host process: one writer, one reader, bounded.
+
+It carries batches of events as msgpack bytes, each after its length in four bytes, over a
+`multiprocessing.Pipe` that is made afresh for each host process.  Not `multiprocessing.Queue`: a
+reader that is killed inside its `get` keeps its lock for ever, its feeder thread loses what it
+holds when the writer dies, and its hop takes two to five times as long.
+
+The writer never waits.  What the pipe does not take at once is kept, up to a bound; past the bound
+batches are left out until the reader has taken everything, and then one empty frame, the nudge,
+tells the reader to look into the journal, where everything stands.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import deque
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from qehost.messages import AnyEvent
+
+__all__ = ["BatchReader", "BatchWriter", "decode_events", "encode_events"]
+
+HEADER = struct.Struct("<I")
+# What one read takes at most: the largest pipe that Linux gives to an ordinary user.
+READ_SIZE = 1 << 20
+
+encode_events = msgspec.msgpack.Encoder().encode
+"""Events → the bytes that travel in the queue and stand in the journal."""
+
+decode_events = msgspec.msgpack.Decoder(list[AnyEvent]).decode
+"""The reverse of `encode_events`."""
+
+
+class BatchWriter:
+    """The connection process's end.
+
+    `limit` bounds the bytes that are kept while the reader is slow.  When the reader is gone, all
+    calls do nothing and `closed` is true.
+    """
+
+    def __init__(self, connection: Connection, limit: int) -> None:
+        self._connection = connection
+        self._fd = connection.fileno()
+        self._limit = limit
+        self._pending: deque[memoryview] = deque()
+        self._pending_bytes = 0
+        self._behind = False
+        self.closed = False
+        os.set_blocking(self._fd, False)
+        _enlarge(self._fd)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    @property
+    def pending(self) -> bool:
+        """Whether `flush` should be called when the pipe can take more."""
+        return bool(self._pending)
+
+    @property
+    def pending_bytes(self) -> int:
+        return self._pending_bytes
+
+    def offer(self, batch: bytes) -> bool:
+        """Hand over a batch.  False: it was left out, the reader will find it in the journal."""
+        if self.closed:
+            return False
+        if self._behind:
+            return False
+        if self._pending_bytes + len(batch) > self._limit and self._pending:
+            self._behind = True
+            return False
+        self._put(batch)
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write as much as the pipe takes without waiting."""
+        try:
+            while self._pending:
+                written = os.writev(self._fd, list(self._pending)[:64])
+                self._pending_bytes -= written
+                while written:
+                    first = self._pending[0]
+                    if written < len(first):
+                        self._pending[0] = first[written:]
+                        break
+                    written -= len(first)
+                    self._pending.popleft()
+            if self._behind:
+                self._behind = False
+                self._put(b"")
+                self.flush()
+        except BlockingIOError:
+            return
+        except OSError:
+            # The reader died.  Its successor gets a pipe of its own and reads the journal.
+            self.close()
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._pending.clear()
+            self._pending_bytes = 0
+            self._connection.close()
+
+    def _put(self, batch: bytes) -> None:
+        frame = HEADER.pack(len(batch)) + batch
+        self._pending.append(memoryview(frame))
+        self._pending_bytes += len(frame)
+
+
+class BatchReader:
+    """The host process's end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._fd = connection.fileno()
+        self._buffer = bytearray()
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def read(self) -> list[bytes]:
+        """The batches that have arrived whole; waits until something arrives.
+
+        An empty batch is the nudge: there is more in the journal.
+        Raises `EOFError` when the writer is gone and everything has been read.
+        """
+        data = os.read(self._fd, READ_SIZE)
+        if not data:
+            raise EOFError
+        buffer = self._buffer
+        buffer += data
+        batches, start = [], 0
+        while len(buffer) - start >= HEADER.size:
+            (length,) = HEADER.unpack_from(buffer, start)
+            end = start + HEADER.size + length
+            if end > len(buffer):
+                break
+            batches.append(bytes(memoryview(buffer)[start + HEADER.size : end]))
+            start = end
+        del buffer[:start]
+        return batches
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _enlarge(fd: int) -> None:
+    """A larger pipe means fewer, larger writes.  Linux only; elsewhere the pipe stays as it is."""
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, READ_SIZE)
+        except OSError:
+            # The user's pipes are at the system's limit: slower, not wrong.
+            return
