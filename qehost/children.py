@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from importlib import import_module
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import ModuleType
@@ -25,13 +25,14 @@ _spawn = multiprocessing.get_context("spawn")
 _starting = threading.Lock()
 
 
-def start(name: str, target: Callable[..., None], *args: Any) -> SpawnProcess:
-    """Start `target(*args)` in a fresh interpreter; `name` shows in multiprocessing's own messages.
+def start(name: str, module: str, *args: Any) -> SpawnProcess:
+    """Start `module.main(*args)` in a fresh interpreter.
 
-    The child does not import the program's main module: multiprocessing would run a script without
-    a main guard a second time, and the child needs nothing of it.
+    The module is named, not imported: the supervisor needs nothing of what its children load.  Nor
+    does the child import the program's main module: multiprocessing would run a script without a
+    main guard a second time.
     """
-    process = _spawn.Process(target=target, args=args, name=name, daemon=True)
+    process = _spawn.Process(target=_main_of, args=(module, *args), name=name)
     with _starting:
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
@@ -40,6 +41,10 @@ def start(name: str, target: Callable[..., None], *args: Any) -> SpawnProcess:
         finally:
             sys.modules["__main__"] = main
     return process
+
+
+def _main_of(module: str, *args: Any) -> None:
+    import_module(module).main(*args)
 
 
 def enter(name: str, log: LogSettings) -> None:

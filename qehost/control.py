@@ -1,7 +1,7 @@
 """What the supervisor and its children say to each other, over a duplex pipe for each child.
 
-Small structs, encoded by msgspec; with `Attach` travels the writing end of a queue as a file
-descriptor, so that a running connection process can be given the queue of a new host process.
+Small structs, encoded by msgspec.  With `Attach` travels one end of a queue as a file descriptor,
+so that running processes can be given a new queue when the other side of the old one has died.
 """
 
 from __future__ import annotations
@@ -13,13 +13,55 @@ from typing import TypeAlias
 
 import msgspec
 
+from qehost.logs import LogSettings
+from qehost.settings import (
+    AccountSettings,
+    ConnectionSettings,
+    HostSettings,
+    JournalSettings,
+    PluginSettings,
+)
+
 __all__ = [
     "Attach",
+    "ConnectionStatus",
+    "ConnectionTask",
     "Control",
     "ControlMessage",
+    "Ended",
+    "HostStatus",
+    "HostTask",
+    "Ready",
+    "Refused",
     "Stop",
     "StopRequest",
 ]
+
+
+class ConnectionTask(msgspec.Struct, frozen=True):
+    """What a connection process is started with."""
+
+    account: str
+    settings: AccountSettings
+    connection: ConnectionSettings
+    journal: JournalSettings
+    host: HostSettings
+    state_dir: str
+    log: LogSettings
+
+
+class HostTask(msgspec.Struct, frozen=True):
+    """What a host process is started with.  `specs` are the `-p` options as they were given."""
+
+    name: str
+    accounts: list[str]
+    specs: list[str]
+    plugins: dict[str, PluginSettings]
+    host: HostSettings
+    journal: JournalSettings
+    state_dir: str
+    strict: bool
+    log: LogSettings
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -27,9 +69,12 @@ class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Attach(_Message, frozen=True):
-    """To a connection process: from now on hand the events to this host process, too."""
+    """To any child: here is your end of the queue to or from `peer`, in place of an earlier one.
 
-    host: str
+    `peer` is a host process's name for a connection process, an account for a host process.
+    """
+
+    peer: str
 
 
 class Stop(_Message, frozen=True):
@@ -107,12 +152,13 @@ class Control:
             return False
         return True
 
-    def send_queue(self, message: Attach, queue: Connection, pid: int) -> bool:
-        """Send `Attach` with the queue's writing end; the caller's copy is closed."""
+    def send_queue(self, message: Attach, queue: Connection) -> bool:
+        """Send `Attach` with an end of the queue; the caller's copy is closed."""
         try:
             if not self.send(message):
                 return False
-            reduction.send_handle(self.connection, queue.fileno(), pid)
+            # The process id is for Windows, where handles are copied into a process.
+            reduction.send_handle(self.connection, queue.fileno(), 0)
         except OSError:
             return False
         else:
@@ -134,11 +180,11 @@ class Control:
             raise EOFError from None
         return message
 
-    def receive_queue(self) -> Connection:
+    def receive_queue(self, *, writable: bool) -> Connection:
         """The queue's end that follows an `Attach`."""
         handle = reduction.recv_handle(self.connection)
         os.set_inheritable(handle, False)
-        return Connection(handle, readable=False)
+        return Connection(handle, readable=not writable, writable=writable)
 
     def close(self) -> None:
         self.connection.close()
