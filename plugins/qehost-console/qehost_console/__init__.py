@@ -1,0 +1,6 @@
+"""What the stream brings, on a terminal: a live table, or a readable line a message."""
+
+from qehost_console.plugin import Console
+from qehost_console.settings import Config
+
+__all__ = ["Config", "Console"]

@@ -1,0 +1,116 @@
+"""Numbers as people read them.  Nothing is rounded without a `≈` that says so."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+
+__all__ = [
+    "EXACT",
+    "MISSING",
+    "clean",
+    "exact",
+    "fitted",
+    "grouped",
+    "per_cent",
+    "price",
+    "short_id",
+    "span",
+    "split_second",
+]
+
+EXACT = Context(prec=120)
+"""Sums and products of the venue's decimals lose no digit in it; the default context has 28."""
+
+MISSING = "–"
+
+# Written out, 1E+999999 would be a million characters.
+_LONGEST_EXPONENT = 40
+# A quotient that does not end has 28 digits; no venue quotes a price with more than these.
+_PRICE_DIGITS = 15
+_QUOTIENT = Context(prec=10)
+
+
+def exact(value: Decimal | None) -> str:
+    """Every digit, no exponent, no grouping: what can be searched for and pasted elsewhere."""
+    if value is None:
+        return MISSING
+    if not value.is_finite() or abs(value.adjusted()) > _LONGEST_EXPONENT:
+        return str(value)
+    return format(value, "f")
+
+
+def grouped(value: Decimal | None) -> str:
+    """Every digit, with commas from five integer digits on: `1234.5`, `12,345.5`.
+
+    Four digits stay together: in `1,234` the comma could be read as a decimal sign.
+    """
+    text = exact(value)
+    if value is None or "E" in text or not value.is_finite():
+        return text
+    digits = text.lstrip("-").partition(".")[0]
+    return format(value, ",f") if len(digits) > 4 else text
+
+
+def price(value: Decimal | None) -> str:
+    """Every digit; but a quotient that does not end is cut to ten digits, as `≈61234.56789`."""
+    if value is None or not value.is_finite() or len(value.as_tuple().digits) <= _PRICE_DIGITS:
+        return exact(value)
+    return "≈" + exact(value.normalize(_QUOTIENT))
+
+
+def fitted(value: Decimal | None, width: int) -> str:
+    """`grouped`, or where that is wider than `width` a rounded form that begins with `≈`."""
+    text = grouped(value)
+    if value is None or len(text) <= width or not value.is_finite():
+        return text
+    whole, _, fraction = text.partition(".")
+    if "E" not in text and len(whole) < width:
+        places = min(len(fraction), max(0, width - len(whole) - 2))
+        rounded = value.quantize(Decimal(1).scaleb(-places), context=EXACT)
+        # Rounding up may have made it a digit longer; a zero would hide that there is something.
+        if rounded and len(grouped(rounded)) < width:
+            return "≈" + grouped(rounded)
+    return f"≈{value:.0E}"
+
+
+def per_cent(share: float | None) -> str:
+    """Rounded down, so that 100 % means all of it."""
+    return MISSING if share is None else f"{int(share * 100 + 1e-9)}%"
+
+
+def span(seconds: float) -> str:
+    """`0:07`, `12:34`, `3:05:00`, `2d 03h`."""
+    whole = max(0, int(seconds))
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d {hour:02}h"
+    if hours:
+        return f"{hours}:{minute:02}:{second:02}"
+    return f"{minute}:{second:02}"
+
+
+def split_second(nanoseconds: float | None) -> str:
+    """`85 µs`, `0.42 ms`, `12.3 ms`, `2.14 s`."""
+    if nanoseconds is None:
+        return MISSING
+    if nanoseconds < 100_000:
+        return f"{nanoseconds / 1e3:.0f} µs"
+    value, unit = (nanoseconds / 1e6, "ms") if nanoseconds < 1e9 else (nanoseconds / 1e9, "s")
+    return f"{value:.2f} {unit}" if value < 10 else f"{value:.1f} {unit}"
+
+
+def short_id(text: str, width: int = 6) -> str:
+    """The end of an id, where ids of one day differ: `…104233`."""
+    return text if len(text) <= width else "…" + text[1 - width :]
+
+
+def clean(text: str) -> str:
+    """The venue's text with control characters made visible: none may steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -1,0 +1,206 @@
+"""A readable line for each thing that happens.
+
+A line is a tuple of parts, each a text and a rich style, so that the plain form costs one join: at
+thousands of messages a second a console markup for each would make the plugin the slow one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TypeAlias
+
+from qehost.errors import DecodeError, Error, GapError
+from qehost.messages import (
+    ConnectedEvent,
+    DisconnectedEvent,
+    Event,
+    OrderDetail,
+    OrderMessage,
+)
+
+from qehost_console.figures import clean, exact, per_cent, price, span
+from qehost_console.palette import LOUD, QUIET, side_style, status_style
+from qehost_console.state import Fill, Master
+
+__all__ = [
+    "Line",
+    "connected_line",
+    "day_line",
+    "disconnected_line",
+    "error_line",
+    "fill_line",
+    "master_line",
+    "order_line",
+    "plain",
+    "status_line",
+    "unknown_line",
+]
+
+Line: TypeAlias = tuple[tuple[str, str], ...]
+
+_LONGEST_TEXT = 500
+_ORIGINS = {"catch_up": "caught up over REST", "derived": ""}
+
+
+def plain(line: Line) -> str:
+    """The line without its styles; trailing blanks are no use to anybody."""
+    return "".join([text for text, _ in line]).rstrip()
+
+
+def day_line(at: int) -> Line:
+    """The date above the first line of each day.  `at` is epoch ns."""
+    moment = time.localtime(at // 1_000_000_000)
+    return ((f"{time.strftime('%Y-%m-%d, times in UTC%z', moment)}", "bold"),)
+
+
+def master_line(master: Master, unit: str, event: Event) -> Line:
+    """`unit` is the currency of the order's quantity, `""` where the venue did not say."""
+    return (
+        *_head(event.received_at, master.account, master.symbol, master.side),
+        ("master  ", "bold"),
+        (f"{master.status:<10}  ", status_style(master.status)),
+        (_progress(master, unit), ""),
+        (_sentence(master.algorithm, master.duration and span(master.duration)), ""),
+        (f"  {master.reason}" if master.reason else "", "red"),
+        (f"  {master.id}", QUIET),
+        _origin(event),
+    )
+
+
+def order_line(message: OrderMessage, detail: OrderDetail, event: Event) -> Line:
+    """A child order: what was asked for, and what of it is filled."""
+    filled = ""
+    if detail.filled_quantity:
+        filled = f", filled {exact(detail.filled_quantity)}"
+        if detail.average_price:
+            filled += f" at {price(detail.average_price)}"
+    reason = clean(message.reason)
+    status = clean(message.status)
+    limit = f" at {price(detail.price)}" if detail.price else ""
+    return (
+        *_head(event.received_at, event.account, message.symbol, message.side),
+        ("order   ", ""),
+        (f"{status:<10}  ", status_style(status)),
+        (f"{_amount(detail.quantity, detail.base_currency)}{limit}{filled}", ""),
+        (_sentence(clean(message.price_type)), ""),
+        (f"  {reason}" if reason else "", "red"),
+        (f"  {clean(message.order_id)} of {clean(message.master_order_id)}", QUIET),
+        _origin(event),
+    )
+
+
+def fill_line(fill: Fill, quote: str, event: Event, order_id: str) -> Line:
+    """An execution: quantity, price and what it comes to in `quote` (`""`: not known)."""
+    worth = f" = {_amount(fill.notional, quote)}" if fill.notional is not None else ""
+    return (
+        *_head(fill.at, fill.account, fill.symbol, fill.side),
+        ("fill    ", "bold green"),
+        (f"{'':<10}  ", ""),
+        (f"{exact(fill.quantity)} at {price(fill.price)}", "bold"),
+        (worth, ""),
+        (f"  {clean(order_id)} of {fill.master_id}", QUIET),
+        _origin(event),
+    )
+
+
+def status_line(status: str, event: Event) -> Line:
+    """A status text of the venue."""
+    return (*_head(event.received_at, event.account), ("status  ", ""), (_text(status), ""))
+
+
+def connected_line(event: ConnectedEvent) -> Line:
+    """An opened stream, and the time that nobody listened."""
+    facts = event.message
+    gap = ""
+    if facts.down_since and facts.up_at > facts.down_since:
+        # Two clock times name the window in the venue's own records; the length says how bad it is.
+        gap = (
+            f"; nothing was heard for {(facts.up_at - facts.down_since) / 1e9:.1f} s "
+            f"({_clock(facts.down_since)} to {_clock(facts.up_at)})"
+        )
+    tries = f" at attempt {facts.attempt}" if facts.attempt > 1 else ""
+    return (
+        *_head(event.received_at, event.account),
+        ("CONNECTED", "bold green"),
+        (f"  to {clean(facts.url)}{tries}", ""),
+        (gap, "bold yellow"),
+    )
+
+
+def disconnected_line(reason: str, event: DisconnectedEvent) -> Line:
+    """A stream that ended, how, and since when it may have been silent."""
+    facts = event.message
+    heard = f"; last heard at {_clock(facts.last_heard)}" if facts.last_heard else ""
+    return (
+        *_head(event.received_at, event.account),
+        ("DISCONNECTED", LOUD),
+        (f"  {_text(reason)} (code {facts.code}){heard}", LOUD),
+    )
+
+
+def error_line(error: Error, event: Event | None, now: int) -> Line:
+    """An error, with what could not be read where that is the matter.  `now` is epoch ns."""
+    at, account = (event.received_at, event.account) if event is not None else (now, "")
+    raw = ""
+    if isinstance(error, DecodeError):
+        raw = error.raw or (event.raw if event is not None else "")
+    word = "GAP" if isinstance(error, GapError) else "ERROR"
+    return (
+        *_head(at, account),
+        (word, LOUD),
+        (f"  {type(error).__name__}: {_text(str(error))}", LOUD),
+        (f"  {_text(raw)}" if raw else "", QUIET),
+    )
+
+
+def unknown_line(event: Event) -> Line:
+    """A message of a type that qehost does not know."""
+    return (
+        *_head(event.received_at, event.account),
+        ("unknown ", "magenta"),
+        (_text(event.raw), QUIET),
+    )
+
+
+def _head(at: int, account: str, symbol: str = "", side: str = "") -> Iterable[tuple[str, str]]:
+    yield f"{_clock(at)}  ", QUIET
+    yield f"{clean(account):<8}  ", ""
+    if symbol or side:
+        yield f"{clean(symbol):<9} ", "bold"
+        yield f"{clean(side).lower():<4}  ", side_style(side)
+
+
+def _clock(at: int) -> str:
+    seconds, rest = divmod(at, 1_000_000_000)
+    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03}"
+
+
+def _progress(master: Master, unit: str) -> str:
+    if master.target is None:
+        return "" if master.done is None else f"{_amount(master.done, unit)} filled"
+    text = f"{exact(master.done or Decimal(0))} of {_amount(master.target, unit)}"
+    text += f" ({per_cent(master.share)})"
+    return text + (f" at {price(master.average)}" if master.average else "")
+
+
+def _amount(value: Decimal | None, unit: str) -> str:
+    return f"{exact(value)} {clean(unit)}" if unit else exact(value)
+
+
+def _sentence(*words: str | float) -> str:
+    return "".join(f"  {word}" for word in words if word)
+
+
+def _text(text: str) -> str:
+    text = clean(text.strip())
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+
+
+def _origin(event: Event) -> tuple[str, str]:
+    words = [_ORIGINS.get(event.origin, "")] if event.origin != "stream" else []
+    if event.redelivered:
+        words.append("delivered again")
+    text = ", ".join(word for word in words if word)
+    return (f"  [{text}]" if text else "", "yellow")

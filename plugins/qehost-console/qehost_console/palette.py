@@ -1,0 +1,43 @@
+"""Which colour means what.  Only the terminal's own sixteen, so every theme stays readable."""
+
+from __future__ import annotations
+
+__all__ = ["LOUD", "QUIET", "side_style", "status_label", "status_style"]
+
+QUIET = "dim"
+LOUD = "bold red"
+
+_STATUS = {
+    "NEW": "cyan",
+    "WAITING": "cyan",
+    "PLACED": "cyan",
+    "PROCESSING": "bold blue",
+    "PAUSED": "yellow",
+    "COMPLETED": "green",
+    "COMPLETED_WITHTAIL": "green",
+    "FILLED": "green",
+    "CANCEL": "yellow",
+    "CANCELACK": "yellow",
+    "CLEANING": "yellow",
+    "CANCELLED": "yellow",
+    "EXPIRED": "yellow",
+    "REJECTED": "red",
+    "CANCEL_REJECT": "red",
+    "CANCEL_REJECTED": "red",
+}
+_LABELS = {"COMPLETED_WITHTAIL": "tail left"}
+
+
+def status_style(status: str) -> str:
+    """A style for any status text; one that is not known stands out only a little."""
+    return _STATUS.get(status.upper(), "magenta")
+
+
+def status_label(status: str) -> str:
+    """The status for the table: short and in lower case."""
+    return _LABELS.get(status.upper()) or status.lower().replace("_", " ")
+
+
+def side_style(side: str) -> str:
+    """Green for buying, red for selling, as everywhere in trading."""
+    return {"buy": "green", "sell": "red"}.get(side.lower(), "")

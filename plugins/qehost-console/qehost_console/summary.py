@@ -1,0 +1,139 @@
+"""What is printed at the end: what came, how much was traded, how fast it got here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rich.table import Table
+from rich.text import Text
+
+from qehost_console.figures import EXACT, grouped, span, split_second
+from qehost_console.latency import Latency
+from qehost_console.palette import LOUD, QUIET
+from qehost_console.state import Picture
+from qehost_console.tally import Tally
+
+__all__ = ["Run", "summary"]
+
+_KINDS = (
+    ("master_order", "master orders"),
+    ("order", "child orders"),
+    ("fill", "fills"),
+    ("status", "status texts"),
+    ("unknown", "of unknown type"),
+)
+_NOTES = {"derived": "derived from child orders", "catch_up": "caught up over REST"}
+# A run over hundreds of symbols ends with its largest, not with a page full.
+_MOST_SYMBOLS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has ended."""
+
+    seconds: float
+    reason: str
+    picture: Picture
+    tally: Tally
+    latency: Latency
+
+
+def summary(run: Run) -> list[Table | Text]:
+    """The renderables, top to bottom."""
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    facts.add_column(style=QUIET, no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("messages", _messages(run))
+    for kind, name in _KINDS:
+        if text := _kind(run.tally, kind):
+            facts.add_row(f"  {name}", text)
+    facts.add_row("latency", _latency(run.latency))
+    facts.add_row("connections", _connections(run.picture))
+    facts.add_row("errors", _errors(run.tally))
+    title = Text.assemble(("Summary", "bold"), (f"  {span(run.seconds)}, {run.reason}", QUIET))
+    parts: list[Table | Text] = [Text(), title, facts]
+    if run.tally.volumes:
+        parts += [Text(), _volumes(run)]
+    return parts
+
+
+def _messages(run: Run) -> Text:
+    count = run.tally.messages
+    rate = f"  {count / run.seconds:,.1f}/s" if run.seconds > 0 else ""
+    text = Text.assemble((f"{count:,}", "bold"), (rate, QUIET))
+    if run.tally.redelivered:
+        text.append(f"  {run.tally.redelivered:,} delivered again", "yellow")
+    return text
+
+
+def _kind(tally: Tally, kind: str) -> Text | None:
+    counts = {origin: n for (name, origin), n in tally.kinds.items() if name == kind}
+    if not counts:
+        return None
+    text = Text(f"{sum(counts.values()):,}")
+    for origin, note in _NOTES.items():
+        if counts.get(origin):
+            text.append(f"  {counts[origin]:,} {note}", QUIET)
+    return text
+
+
+def _latency(latency: Latency) -> Text:
+    if not latency.count:
+        return Text("no message to measure", QUIET)
+    figures = (
+        ("p50", latency.percentile(0.5)),
+        ("p99", latency.percentile(0.99)),
+        ("max", latency.slowest),
+    )
+    text = Text()
+    for name, value in figures:
+        text.append(f"{name} ", QUIET).append(split_second(value), "bold").append("  ")
+    return text.append("from socket to hook", QUIET)
+
+
+def _connections(picture: Picture) -> Text:
+    opened = sum(link.opened for link in picture.links.values())
+    text = Text(f"{opened:,} opened, {picture.reconnects:,} of them again")
+    if picture.unheard:
+        text.append(f"  {picture.unheard / 1e9:.1f} s without a stream", "yellow")
+    return text
+
+
+def _errors(tally: Tally) -> Text:
+    if not tally.errors:
+        return Text("none", "green")
+    text = Text(f"{tally.errors.total():,}", LOUD)
+    for name, count in tally.errors.most_common():
+        text.append(f"  {name} {count:,}")
+    return text.append(f"\nlast: {tally.last_error[:300]}", QUIET)
+
+
+def _volumes(run: Run) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=QUIET)
+    table.add_column("volume", no_wrap=True)
+    for name in ("fills", "bought", "sold", "notional"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    totals: dict[str, Decimal] = {}
+    ranked = sorted(run.tally.volumes.items(), key=lambda item: item[1].notional, reverse=True)
+    for place, ((symbol, category), volume) in enumerate(ranked):
+        quote = run.picture.quotes.get(symbol, "")
+        totals[quote] = EXACT.add(totals.get(quote, Decimal(0)), volume.notional)
+        if place < _MOST_SYMBOLS:
+            table.add_row(
+                Text.assemble((symbol, "bold"), (f" {category}", QUIET)),
+                f"{volume.fills:,}",
+                grouped(volume.bought) if volume.bought else "",
+                grouped(volume.sold) if volume.sold else "",
+                grouped(volume.notional),
+                quote,
+            )
+    if len(ranked) > _MOST_SYMBOLS:
+        table.add_row(Text(f"and {len(ranked) - _MOST_SYMBOLS} more symbols", QUIET))
+    if len(ranked) > 1:
+        for quote, total in sorted(totals.items(), key=lambda item: item[1], reverse=True):
+            table.add_row(
+                Text("all", QUIET), "", "", "", Text(grouped(total), "bold"), quote or "(V1)"
+            )
+    return table
