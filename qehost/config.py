@@ -271,19 +271,21 @@ class _Loader:
 
     def _refuse_unknown(self) -> None:
         for path, value in self.values.items():
-            known = self._known_beside(path)
-            near = difflib.get_close_matches(path[-1], known, n=1)
+            wrong, known = _unknown_part(path)
+            near = difflib.get_close_matches(wrong, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
             self.mistakes.append(f"{value.place}: {'.'.join(path)}: unknown setting{hint}")
 
-    def _known_beside(self, path: tuple[str, ...]) -> list[str]:
-        match path:
-            case ("accounts", _, *_):
-                return list(AccountSettings.__struct_fields__)
-            case (section, _, *_) if section in SECTIONS:
-                return list(SECTIONS[section].__struct_fields__)
-            case _:
-                return ["state_dir", "accounts", "connection", "journal", "host", "plugins"]
+
+def _unknown_part(path: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The part of the path that is not known, and what is known in its place."""
+    match path:
+        case ("accounts", _, field, *_):
+            return field, list(AccountSettings.__struct_fields__)
+        case (section, field, *_) if section in SECTIONS:
+            return field, list(SECTIONS[section].__struct_fields__)
+        case _:
+            return path[0], ["state_dir", "accounts", *SECTIONS, "plugins"]
 
 
 def _is_secret(annotation: Any) -> bool:

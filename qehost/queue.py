@@ -77,6 +77,12 @@ class BatchWriter:
         self.flush()
         return True
 
+    def nudge(self) -> None:
+        """Tell the reader to look into the journal."""
+        if not self.closed:
+            self._put(b"")
+            self.flush()
+
     def flush(self) -> None:
         """Write as much as the pipe takes without waiting."""
         try:
@@ -92,8 +98,7 @@ class BatchWriter:
                     self._pending.popleft()
             if self._behind:
                 self._behind = False
-                self._put(b"")
-                self.flush()
+                self.nudge()
         except BlockingIOError:
             return
         except OSError:

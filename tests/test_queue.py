@@ -1,0 +1,135 @@
+"""The queue: nothing waits, nothing is torn, what does not fit is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qehost.messages import StatusEvent
+from qehost.queue import BatchReader, BatchWriter, decode_events, encode_events
+
+LIMIT = 4 * 2**20
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, Connection]]:
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    yield reader, writer
+    for end in (reader, writer):
+        if not end.closed:
+            end.close()
+
+
+def read_all(reader: BatchReader, writer: BatchWriter) -> list[bytes]:
+    """Everything that is on its way, the reader and the writer taking turns."""
+    batches: list[bytes] = []
+    while writer.pending or wait([reader._connection], 0):
+        batches += reader.read()
+        writer.flush()
+    return batches
+
+
+def status(seq: int) -> StatusEvent:
+    return StatusEvent(seq, "main", f"m{seq}", 1_700_000_000_000_000_000, "stream", False, "", "up")
+
+
+def test_events_arrive_as_they_were_sent(ends: tuple[Connection, Connection]) -> None:
+    reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], LIMIT)
+    events = [status(1), status(2)]
+    assert writer.offer(encode_events(events))
+    (batch,) = reader.read()
+    assert decode_events(batch) == events
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.binary(min_size=1, max_size=300_000), max_size=20))
+def test_batches_of_any_size_arrive_whole_and_in_order(batches: list[bytes]) -> None:
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    reader, writer = BatchReader(ours), BatchWriter(theirs, 64 * 2**20)
+    for batch in batches:
+        assert writer.offer(batch)
+    assert read_all(reader, writer) == batches
+    reader.close()
+    writer.close()
+
+
+def test_the_writer_never_waits_and_its_memory_is_bounded(
+    ends: tuple[Connection, Connection],
+) -> None:
+    writer = BatchWriter(ends[1], LIMIT)
+    batch = b"x" * 100_000
+    taken = sum(writer.offer(batch) for _ in range(1000))
+    assert 0 < taken < 1000
+    assert writer.pending_bytes <= LIMIT + len(batch)
+
+
+def test_after_an_overflow_the_reader_is_nudged_once_it_has_read_everything(
+    ends: tuple[Connection, Connection],
+) -> None:
+    reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], LIMIT)
+    batch = b"x" * 100_000
+    taken = 0
+    while writer.offer(batch):
+        taken += 1
+    assert not writer.offer(b"small"), "after a gap, nothing may overtake the journal"
+    assert read_all(reader, writer) == [batch] * taken + [b""]
+    assert writer.offer(b"next")
+    assert read_all(reader, writer) == [b"next"]
+
+
+def test_a_batch_larger_than_the_bound_still_passes(ends: tuple[Connection, Connection]) -> None:
+    reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], 1024)
+    assert writer.offer(b"y" * 3_000_000)
+    assert read_all(reader, writer) == [b"y" * 3_000_000]
+
+
+def test_the_writer_notices_that_the_reader_is_gone(ends: tuple[Connection, Connection]) -> None:
+    writer = BatchWriter(ends[1], LIMIT)
+    ends[0].close()
+    writer.offer(b"x")
+    assert writer.closed
+    assert not writer.offer(b"y")
+    writer.nudge()
+    writer.flush()
+
+
+def test_the_reader_notices_that_the_writer_is_gone(ends: tuple[Connection, Connection]) -> None:
+    reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], LIMIT)
+    writer.offer(b"last")
+    writer.close()
+    assert reader.read() == [b"last"]
+    with pytest.raises(EOFError):
+        reader.read()
+
+
+def test_a_reader_that_is_killed_while_reading_holds_nothing_for_its_successor() -> None:
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    reading = f"import os\nwhile os.read({ours.fileno()}, 100): print('read', flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", reading], pass_fds=[ours.fileno()], stdout=subprocess.PIPE
+    ) as process:
+        ours.close()
+        writer = BatchWriter(theirs, LIMIT)
+        writer.offer(b"x" * 10_000)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+    deadline = time.monotonic() + 10
+    while not writer.closed and time.monotonic() < deadline:
+        writer.offer(b"x" * 10_000)
+    assert writer.closed
+
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    reader, writer = BatchReader(ours), BatchWriter(theirs, LIMIT)
+    assert writer.offer(b"for the next one")
+    assert reader.read() == [b"for the next one"]
+    reader.close()
+    writer.close()
