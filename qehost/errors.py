@@ -9,12 +9,14 @@
     │   ├── ConnectError              no connection: address, DNS, TCP, TLS, proxy, time-out
     │   │   └── HandshakeError        the venue answered, and refused
     │   ├── ConnectionLost            the connection ended
+    │   │   └── ProtocolViolation     because the venue broke the WebSocket protocol
     │   ├── ListenKeyError            no listen key, or one that the venue refused
     │   └── GapError                  messages may have been missed and could not be read again
-    ├── ClientError                   REST: HTTP 4xx without the venue's envelope
-    ├── ServerError                   REST: HTTP 5xx, or an answer that is not JSON
-    ├── APIError                      REST: the venue's envelope with a code other than 200
-    ├── TransportError                REST: no answer
+    ├── RestError                     REST
+    │   ├── ClientError               HTTP 4xx without the venue's envelope
+    │   ├── ServerError               HTTP 5xx, or an answer that is not JSON
+    │   ├── APIError                  the venue's envelope with a code other than 200
+    │   └── TransportError            no answer
     ├── ParameterRequiredError, ParameterValueError, ParameterTypeError, ParameterArgumentError
     ├── ConfigError                   the settings; holds every mistake that was found
     ├── PluginError                   a plugin that cannot be used
@@ -53,6 +55,8 @@ __all__ = [
     "ParameterValueError",
     "PluginError",
     "ProcessDied",
+    "ProtocolViolation",
+    "RestError",
     "ServerError",
     "StateFolderBusy",
     "TransportError",
@@ -158,6 +162,10 @@ class ConnectionLost(WebsocketClientError):
         return {"close_code": str(self.close_code)}
 
 
+class ProtocolViolation(ConnectionLost):
+    """The venue sent what RFC 6455 forbids; `close_code` is the code we close with."""
+
+
 class ListenKeyError(WebsocketClientError):
     """There is no listen key, or the venue refused it."""
 
@@ -173,7 +181,18 @@ class GapError(WebsocketClientError):
 # --- REST ------------------------------------------------------------------------------------
 
 
-class ClientError(Error):
+class RestError(Error):
+    """A REST call failed.
+
+    `status_code` is the HTTP status, 0 where there was no answer.  `retry_after` is the number of
+    seconds that the venue asked to wait, if it did.
+    """
+
+    status_code: int = 0
+    retry_after: float | None = None
+
+
+class ClientError(RestError):
     """HTTP 4xx whose body is not the venue's envelope."""
 
     def __init__(
@@ -195,7 +214,7 @@ class ClientError(Error):
         return f"HTTP {self.status_code}: {self.error_message}"
 
 
-class ServerError(Error):
+class ServerError(RestError):
     """HTTP 5xx, or an answer that can't be read."""
 
     def __init__(self, status_code: int, message: Any) -> None:
@@ -207,7 +226,7 @@ class ServerError(Error):
         return f"HTTP {self.status_code}: {self.message}"
 
 
-class APIError(Error):
+class APIError(RestError):
     """The venue's envelope with a `code` other than 200."""
 
     def __init__(
@@ -230,7 +249,7 @@ class APIError(Error):
         return f"the venue answered {self.code} {self.reason}: {self.message}{trace}"
 
 
-class TransportError(Error):
+class TransportError(RestError):
     """No answer from REST: DNS, TCP, TLS, proxy or a time-out.  `address` has no query."""
 
     def __init__(self, error_message: str, address: str = "") -> None:
