@@ -1,0 +1,5 @@
+"""A local venue: the stream and the REST interface of Quantum Execute, with a living market."""
+
+from qehost.simulator.server import Venue
+
+__all__ = ["Venue"]

@@ -1,0 +1,308 @@
+"""The venue's REST interface: a request in, a reply out.  No I/O; the clock is passed in."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+
+from qehost.messages import MasterOrderDetail
+from qehost.simulator.accounts import LISTEN_KEY_LIFETIME, Account, Accounts
+from qehost.simulator.encode import v2_object
+from qehost.simulator.instruments import find
+from qehost.simulator.refusal import Refused
+from qehost.simulator.signatures import check_signature
+
+__all__ = ["Reply", "Request", "Rest", "refusal", "strip_prefix"]
+
+_PREFIX = "/strategy-api"
+_PAGE_SIZE = 20
+_PAGE_SIZE_MAX = 100
+
+
+class Request(NamedTuple):
+    method: str
+    path: str  # without query
+    query: str
+    api_key: str  # of the header X-MBX-APIKEY
+    body: bytes = b""
+
+
+class Reply(NamedTuple):
+    """`account` is the user that it was about, whose orders may have changed."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    account: Account | None = None
+
+
+class _Call(NamedTuple):
+    """A request that has passed the checks."""
+
+    account: Account
+    params: dict[str, str]  # of the query, without those of the signature
+    body: dict[str, Any]
+    now_ms: int
+    id: str  # from the path
+
+
+def strip_prefix(path: str) -> str:
+    """The path without `/strategy-api`, which some deployments put in front."""
+    return path.removeprefix(_PREFIX) if path.startswith(_PREFIX + "/") else path
+
+
+def envelope(code: int, message: Any, reason: str, now_ms: int) -> bytes:
+    return msgspec.json.encode(
+        {
+            "code": code,
+            "message": message,
+            "reason": reason,
+            "traceId": secrets.token_hex(8),
+            "serverTime": now_ms,
+        }
+    )
+
+
+def refusal(refused: Refused, now_ms: int) -> Reply:
+    return Reply(refused.status, envelope(refused.status, refused.message, refused.reason, now_ms))
+
+
+class Rest:
+    """Answers requests about `accounts`.  `key_lifetime` (seconds) may be changed at any time."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self.key_lifetime = LISTEN_KEY_LIFETIME
+
+    def answer(self, request: Request, now_ms: int) -> Reply:
+        try:
+            return self._answer(request, now_ms)
+        except Refused as refused:
+            return refusal(refused, now_ms)
+
+    def _answer(self, request: Request, now_ms: int) -> Reply:
+        path = strip_prefix(request.path)
+        match request.method, path:
+            case "GET", "/ping":
+                return Reply(200, envelope(200, None, "", now_ms))
+            case "GET", "/timestamp":
+                return Reply(200, envelope(200, {"serverTimeMilli": str(now_ms)}, "", now_ms))
+        handler, name = self._route(request.method, path)
+        account = self._accounts.by_api_key(request.api_key)
+        if account is None:
+            raise Refused(401, "API_KEY_INVALID", "the header X-MBX-APIKEY holds no known key")
+        body = _json_object(request.body)
+        params = check_signature(account, request.query, body, now_ms)
+        result = handler(_Call(account, params, body, now_ms, name))
+        return Reply(200, envelope(200, result, "", now_ms), account=account)
+
+    def _route(self, method: str, path: str) -> tuple[Callable[[_Call], Any], str]:
+        allowed = []
+        for verb, pattern, name in _ROUTES:
+            found = re.fullmatch(pattern, path)
+            if found:
+                if verb == method:
+                    return getattr(self, name), unquote(found[1]) if found.groups() else ""
+                allowed.append(verb)
+        if allowed:
+            raise Refused(405, "METHOD_NOT_ALLOWED", f"{path} takes {' or '.join(allowed)}")
+        raise Refused(404, "NOT_FOUND", f"there is no {path}")
+
+    def listen_key(self, call: _Call) -> dict[str, Any]:
+        key = call.account.new_listen_key(call.now_ms, self.key_lifetime)
+        expire_at = str(call.account.expire_at_ms // 1000)
+        return {"listenKey": key, "expireAt": expire_at, "success": True, "message": ""}
+
+    def master_orders(self, call: _Call) -> dict[str, Any]:
+        names = ("status", "exchange", "symbol", "algorithm", "apiKeyId", "masterOrderId")
+        return _page(call, call.account.history.master_orders(*_filters(call.params, names)))
+
+    def order_fills(self, call: _Call) -> dict[str, Any]:
+        names = ("masterOrderId", "orderId", "clientOrderId", "symbol", "status")
+        return _page(call, call.account.history.order_fills(*_filters(call.params, names)))
+
+    def master_order(self, call: _Call) -> dict[str, Any]:
+        return _found(call.account.history.master_order(call.id), call.id)
+
+    def by_client_order_id(self, call: _Call) -> dict[str, Any]:
+        return _found(call.account.history.by_client_order_id(call.id), call.id)
+
+    def create(self, call: _Call) -> dict[str, Any]:
+        given = dict(call.body)
+        for name in ("exchange", "symbol", "side", "algorithm", "executionDurationSeconds"):
+            if not given.get(name):
+                raise Refused(400, "INVALID_ARGUMENT", f"{name} is required")
+        category = str(given.pop("marketType", "")).lower()
+        instrument = find(given.pop("symbol"), category)
+        if instrument is None:
+            raise Refused(400, "INVALID_ARGUMENT", "no such symbol in that marketType")
+        if given["side"] not in ("buy", "sell"):
+            raise Refused(400, "INVALID_ARGUMENT", "side must be buy or sell")
+        if bool(given.get("totalQuantity")) == bool(given.get("orderNotional")):
+            raise Refused(400, "INVALID_ARGUMENT", "one of totalQuantity and orderNotional")
+        fields = {_SNAKE[name]: _value(name, given[name]) for name in given if name in _CREATE}
+        quantity = fields.pop("total_quantity", None)
+        detail = call.account.market.create(call.now_ms, instrument, fields, quantity)
+        return {
+            "masterOrderId": detail.master_order_id,
+            "status": detail.status,
+            "clientOrderId": detail.client_order_id,
+        }
+
+    def pause(self, call: _Call) -> dict[str, Any]:
+        return self._act(call, call.account.market.pause)
+
+    def resume(self, call: _Call) -> dict[str, Any]:
+        return self._act(call, call.account.market.resume)
+
+    def cancel(self, call: _Call) -> dict[str, Any]:
+        return self._act(call, call.account.market.cancel)
+
+    def update(self, call: _Call) -> dict[str, Any]:
+        unknown = call.body.keys() - _UPDATE
+        if unknown or not call.body:
+            what = f"{min(unknown)} can't be updated" if unknown else "nothing to update"
+            raise Refused(400, "INVALID_ARGUMENT", what)
+        fields = {_SNAKE[name]: _value(name, value) for name, value in call.body.items()}
+        call.account.market.update(call.id, call.now_ms, fields)
+        return {"success": True, "message": "updated"}
+
+    def batch_cancel(self, call: _Call) -> dict[str, Any]:
+        ids = call.body.get("masterOrderIds")
+        if not isinstance(ids, list) or not ids:
+            raise Refused(400, "INVALID_ARGUMENT", "masterOrderIds must be a list of ids")
+        failed = []
+        for each in map(str, ids):
+            try:
+                call.account.market.cancel(each, call.now_ms, str(call.body.get("reason") or ""))
+            except Refused as refused:
+                failed.append({"masterOrderId": each, "reason": refused.message})
+        return {"successCount": len(ids) - len(failed), "failedOrders": failed}
+
+    def _act(self, call: _Call, action: Callable[[str, int, str], None]) -> dict[str, Any]:
+        action(call.id, call.now_ms, str(call.body.get("reason") or ""))
+        return {"success": True, "message": "accepted"}
+
+
+_MASTERS = "/user/trading/v2/master-orders"
+# The first that fits is taken; names are methods of Rest.
+_ROUTES = (
+    ("POST", "/user/trading(?:/v2)?/listen-key", "listen_key"),
+    ("GET", _MASTERS, "master_orders"),
+    ("POST", _MASTERS, "create"),
+    ("PUT", f"{_MASTERS}/batch-cancel", "batch_cancel"),
+    ("GET", f"{_MASTERS}/by-client-order-id/([^/]+)", "by_client_order_id"),
+    ("PUT", f"{_MASTERS}/([^/]+)/pause", "pause"),
+    ("PUT", f"{_MASTERS}/([^/]+)/resume", "resume"),
+    ("PUT", f"{_MASTERS}/([^/]+)/cancel", "cancel"),
+    ("PUT", f"{_MASTERS}/([^/]+)/update", "update"),
+    ("GET", f"{_MASTERS}/([^/]+)", "master_order"),
+    ("GET", "/user/trading/v2/order-fills", "order_fills"),
+)
+
+_SNAKE = {
+    "".join([head := name.split("_")[0], *map(str.capitalize, name.split("_")[1:])]): name
+    for name in (*MasterOrderDetail.__struct_fields__, "order_id")
+}
+_BOOLEANS = frozenset(
+    {"enableMake", "strictUpBound", "tailOrderProtection", "mustComplete", "reduceOnly"}
+    | {"isMargin", "isTargetPosition"}
+)
+_DECIMALS = frozenset(
+    {"totalQuantity", "orderNotional", "upTolerance", "lowTolerance", "makerRateLimit", "povLimit"}
+    | {"povMinLimit", "worstPrice", "triggerPrice", "triggerPrice1"}
+)
+_UPDATE = frozenset(
+    {"totalQuantity", "orderNotional", "upTolerance", "lowTolerance", "enableMake"}
+    | {"makerRateLimit", "strictUpBound", "povLimit", "povMinLimit", "worstPrice"}
+    | {"tailOrderProtection", "mustComplete", "executionDurationSeconds"}
+)
+_CREATE = frozenset(
+    _UPDATE
+    | {"apiKeyId", "exchange", "side", "algorithm", "marginType", "reduceOnly", "isMargin"}
+    | {"isTargetPosition", "clientOrderId", "notes", "triggerPrice", "triggerPrice1"}
+)
+
+
+def _value(name: str, value: Any) -> Any:
+    """A field of a body, in the type of `MasterOrderDetail`."""
+    if name in _BOOLEANS:
+        if not isinstance(value, bool):
+            raise Refused(400, "INVALID_ARGUMENT", f"{name} must be true or false")
+        return value
+    if name == "executionDurationSeconds":
+        if not isinstance(value, int) or value <= 10:
+            raise Refused(400, "INVALID_ARGUMENT", f"{name} must be greater than 10")
+        return value
+    if name in _DECIMALS:
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite():
+            raise Refused(400, "INVALID_ARGUMENT", f"{name} must be a decimal number")
+        return number
+    return str(value)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body) if body else {}
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Refused(400, "INVALID_BODY", "the body must be a JSON object")
+    return value
+
+
+def _found(detail: MasterOrderDetail | None, name: str) -> dict[str, Any]:
+    if detail is None:
+        raise Refused(404, "NOT_FOUND", f"no master order {name}")
+    return v2_object(detail)
+
+
+def _filters(
+    params: dict[str, str], names: tuple[str, ...]
+) -> tuple[dict[str, str], datetime | None, datetime | None]:
+    wanted = {_SNAKE[name]: params[name] for name in names if params.get(name)}
+    return wanted, _moment(params, "startTime"), _moment(params, "endTime")
+
+
+def _moment(params: dict[str, str], name: str) -> datetime | None:
+    text = params.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, "INVALID_ARGUMENT", f"{name} must be RFC 3339") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _page(call: _Call, found: list[Any]) -> dict[str, Any]:
+    page = _whole(call.params, "page", 1)
+    size = _whole(call.params, "pageSize", _PAGE_SIZE)
+    if size > _PAGE_SIZE_MAX:
+        raise Refused(400, "INVALID_ARGUMENT", f"pageSize must be at most {_PAGE_SIZE_MAX}")
+    items = found[(page - 1) * size : page * size]
+    return {
+        "items": [v2_object(detail) for detail in items],
+        "total": len(found),
+        "page": page,
+        "pageSize": size,
+    }
+
+
+def _whole(params: dict[str, str], name: str, default: int) -> int:
+    text = params.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise Refused(400, "INVALID_ARGUMENT", f"{name} must be a whole number from 1")
+    return int(text)
