@@ -1,0 +1,322 @@
+"""Text of the stream → typed messages.  No I/O.
+
+A message is read in two steps: the outer object with its `data`, and the object in `data`.  Each
+step has a fast way, in which msgspec fills a struct in C, and a careful way (`lenient`) for what
+the fast way refuses.  Both give equal results, so which one was taken can't be seen.
+
+`decode` raises DecodeError and nothing else, whatever the text is.  What it accepts, `detail` and
+`push_message` accept, too.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from qehost import lenient
+from qehost.errors import DecodeError
+from qehost.messages import (
+    AnyEvent,
+    ClientPushMessage,
+    FillDetail,
+    FillEvent,
+    FillMessage,
+    MasterOrderDetail,
+    MasterOrderEvent,
+    MasterOrderMessage,
+    OrderDetail,
+    OrderEvent,
+    OrderMessage,
+    Origin,
+)
+from qehost.shapes import (
+    Running,
+    Unreadable,
+    V1Fill,
+    V1MasterOrder,
+    V1Order,
+    V2MasterOrder,
+    V2Order,
+    fill_message_v1,
+    master_order_message,
+    master_order_message_v1,
+    order_message,
+    order_message_v1,
+)
+
+__all__ = [
+    "Decoded",
+    "Outer",
+    "decode",
+    "decode_object",
+    "detail",
+    "push_message",
+    "read_inner",
+    "read_outer",
+    "unreadable",
+]
+
+
+class Outer(msgspec.Struct, rename={"message_id": "messageId"}, gc=False):
+    """The outer message, without what only `push_message` needs."""
+
+    type: str = ""
+    message_id: str = ""
+    data: str = ""
+
+
+class Decoded(msgspec.Struct, gc=False):
+    """One message.
+
+    `message` is a documented message, the text of a `status` or an `error`, or None for a type that
+    qehost does not know.  `running` is there for V2 child orders alone: the exact figures that
+    fills are derived from.  `filled` is the cumulative filled quantity of a master order or child
+    order.
+    """
+
+    type: str
+    message_id: str
+    message: MasterOrderMessage | OrderMessage | FillMessage | str | None
+    running: Running | None = None
+    filled: float = 0.0
+
+
+# What msgspec raises: its own errors, RecursionError for deep nesting, and a UnicodeError for half
+# of a surrogate pair in the text.
+_REFUSED = (msgspec.MsgspecError, RecursionError, UnicodeError)
+
+_OUTER = msgspec.json.Decoder(Outer)
+_V1 = msgspec.json.Decoder(V1MasterOrder | V1Order | V1Fill, strict=False)
+_V2_MASTER_ORDER = msgspec.json.Decoder(V2MasterOrder, strict=False)
+_V2_ORDER = msgspec.json.Decoder(V2Order, strict=False)
+
+_V1_SHAPES: dict[str, type[V1MasterOrder | V1Order | V1Fill]] = {
+    "master_order": V1MasterOrder,
+    "order": V1Order,
+    "fill": V1Fill,
+}
+_V2_SHAPES: dict[str, type[V2MasterOrder | V2Order]] = {
+    "master_data": V2MasterOrder,
+    "order_data": V2Order,
+}
+_TEXT_TYPES = ("status", "error")
+_SHOWN = 60  # characters of a value in an error's text
+
+
+def decode(text: str) -> Decoded | None:
+    """One text frame as a message; None for a bare `pong`.  Raises DecodeError."""
+    outer = read_outer(text)
+    return None if outer is None else read_inner(outer, text)
+
+
+def read_outer(text: str) -> Outer | None:
+    """The outer message; None for a bare `pong`.  Raises DecodeError."""
+    try:
+        return _OUTER.decode(text)
+    except _REFUSED:
+        if text.strip() == "pong":
+            return None
+        fields = _outer_fields(text)
+        return lenient.build(Outer, fields)
+
+
+def read_inner(outer: Outer, text: str) -> Decoded:
+    """What the outer message holds; `text` is for the error.  Raises DecodeError."""
+    type_ = outer.type
+    if type_ in _TEXT_TYPES:
+        return Decoded(type_, outer.message_id, outer.data)
+    try:
+        return _read_object(type_, outer.message_id, outer.data)
+    except Unreadable as error:
+        raise unreadable(error, text) from None
+    except ValueError as error:
+        if type_ in _V2_SHAPES or type_ == "data":
+            raise _no_object(outer.data, str(error), text, "$.data") from None
+        return Decoded(type_, outer.message_id, None)
+
+
+def decode_object(type_: str, text: str) -> Decoded:
+    """A bare V2 object as REST has it; `type_` is `master_data` or `order_data`.
+
+    Raises DecodeError.
+    """
+    try:
+        return _read_object(type_, "", text)
+    except Unreadable as error:
+        raise unreadable(error, text, "catch_up") from None
+    except ValueError as error:
+        raise _no_object(text, str(error), text, "$") from None
+
+
+def detail(event: AnyEvent) -> MasterOrderDetail | OrderDetail | FillDetail | None:
+    """Every field of the venue's object, exact; None for an event of another kind.
+
+    It is read from the event's `raw`, so it costs nothing until someone asks for it.  Raises
+    DecodeError only if `raw` is not the text that the event was made from.
+    """
+    if not isinstance(event, MasterOrderEvent | OrderEvent | FillEvent):
+        return None
+    if isinstance(event, FillEvent) and event.exact is not None:
+        return event.exact
+    if event.origin == "catch_up":
+        data, place = event.raw, "$"
+    else:
+        outer = read_outer(event.raw)
+        data, place = "" if outer is None else outer.data, "$.data"
+    try:
+        return _detail(event, lenient.fields_of(data))
+    except Unreadable as error:
+        raise unreadable(error, event.raw, event.origin) from None
+    except ValueError as error:
+        raise _no_object(data, str(error), event.raw, place) from None
+
+
+def push_message(text: str) -> ClientPushMessage:
+    """The outer message in its documented form, `data` always as text.  Raises DecodeError."""
+    fields = _outer_fields(text)
+    type_, message_id, user_id, data = (
+        lenient.text(fields[name]) if name in fields else ""
+        for name in ClientPushMessage.__struct_fields__
+    )
+    return ClientPushMessage(type_, message_id, user_id, data)
+
+
+# --- the inner object ---------------------------------------------------------------------------
+
+
+def _read_object(type_: str, message_id: str, data: str) -> Decoded:
+    """Raises Unreadable for a field, and ValueError for what is not a JSON object."""
+    try:
+        # A guess at V1 that costs nothing when it is wrong: then the V2 struct has a `type`.
+        if type_ == "order_data" and not data.startswith('{"type":'):
+            order = _V2_ORDER.decode(data)
+            if not order.type:
+                message = order_message(order)
+                return Decoded(type_, message_id, message, order, message.cum_filled_qty)
+        elif type_ == "master_data" and not data.startswith('{"type":'):
+            master = _V2_MASTER_ORDER.decode(data)
+            if not master.type:
+                return _from_shape(type_, message_id, master)
+        return _from_shape(type_, message_id, _V1.decode(data))
+    except (*_REFUSED, Unreadable):
+        return _read_carefully(type_, message_id, data)
+
+
+def _read_carefully(type_: str, message_id: str, data: str) -> Decoded:
+    fields = lenient.fields_of(data)
+    inner = lenient.text(fields["type"]) if "type" in fields else ""
+    shape = _V1_SHAPES.get(inner) if inner else _V2_SHAPES.get(type_)
+    if shape is None:
+        return Decoded(type_, message_id, None)
+    return _from_shape(type_, message_id, lenient.build(shape, fields))
+
+
+def _from_shape(
+    type_: str,
+    message_id: str,
+    shape: V1MasterOrder | V1Order | V1Fill | V2MasterOrder | V2Order,
+) -> Decoded:
+    match shape:
+        case V2Order():
+            message = order_message(shape)
+            return Decoded(type_, message_id, message, shape, message.cum_filled_qty)
+        case V2MasterOrder():
+            filled = shape.cum_filled_qty or 0.0
+            return Decoded(type_, message_id, master_order_message(shape), None, filled)
+        case V1Order():
+            filled = shape.cum_filled_qty
+            return Decoded(type_, message_id, order_message_v1(shape), None, filled)
+        case V1Fill():
+            return Decoded(type_, message_id, fill_message_v1(shape))
+        case V1MasterOrder():
+            return Decoded(type_, message_id, master_order_message_v1(shape))
+
+
+# --- details ------------------------------------------------------------------------------------
+
+_V2_MASTER_ORDER_NAMES = {n: lenient.camel_case(n) for n in MasterOrderDetail.__struct_fields__}
+_V2_ORDER_NAMES = {n: lenient.camel_case(n) for n in OrderDetail.__struct_fields__}
+
+# Attribute of the detail → name in V1.
+_V1_MASTER_ORDER_NAMES = {
+    "updated_at": "timestamp",
+    "master_order_id": "master_order_id",
+    "client_order_id": "client_id",
+    "category": "category",
+    "symbol": "symbol",
+    "side": "side",
+    "reduce_only": "reduce_only",
+    "algorithm": "strategy",
+    "total_quantity": "qty",
+    "execution_duration_seconds": "duration_secs",
+    "status": "status",
+    "reject_reason": "reason",
+}
+_V1_ORDER_NAMES = {
+    "order_created_time": "created_time",
+    "master_order_id": "master_order_id",
+    "category": "category",
+    "symbol": "symbol",
+    "side": "side",
+    "filled_quantity": "cum_filled_qty",
+    "average_price": "fill_price",
+    "price": "price",
+    "status": "status",
+    "reject_reason": "reason",
+    "order_type": "price_type",
+    "order_id": "order_id",
+    "quantity": "quantity",
+    "updated_at": "timestamp",
+}
+_V1_FILL_NAMES = {
+    "master_order_id": "master_order_id",
+    "order_id": "order_id",
+    "symbol": "symbol",
+    "category": "category",
+    "side": "side",
+    "price": "fill_price",
+    "quantity": "filled_qty",
+    "fill_time": "fill_time",
+}
+
+
+def _detail(
+    event: MasterOrderEvent | OrderEvent | FillEvent, fields: lenient.Fields
+) -> MasterOrderDetail | OrderDetail | FillDetail:
+    v1 = "type" in fields and lenient.text(fields["type"]) != ""
+    match event:
+        case FillEvent():
+            return lenient.build(FillDetail, fields, _V1_FILL_NAMES)
+        case OrderEvent():
+            return lenient.build(OrderDetail, fields, _V1_ORDER_NAMES if v1 else _V2_ORDER_NAMES)
+        case MasterOrderEvent() if v1:
+            return lenient.build(MasterOrderDetail, fields, _V1_MASTER_ORDER_NAMES)
+        case MasterOrderEvent():
+            names = _V2_MASTER_ORDER_NAMES
+            if "apiKeyId" not in fields:
+                names = names | {"api_key_id": "apiKeyUuid"}
+            return lenient.build(MasterOrderDetail, fields, names)
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+def _outer_fields(text: str) -> lenient.Fields:
+    try:
+        return lenient.fields_of(text)
+    except ValueError as error:
+        raise _no_object(text, str(error), text, "$") from None
+
+
+def unreadable(error: Unreadable, text: str, origin: Origin = "stream") -> DecodeError:
+    """The error for one field of the inner object that can't be read; `text` is the whole text."""
+    path = f"{'$' if origin == 'catch_up' else '$.data'}.{error.field}"
+    return DecodeError(f"{path}: {_shown(error.value)} {error.why}", text, path)
+
+
+def _no_object(data: str, why: str, text: str, path: str) -> DecodeError:
+    what = _shown(data) if data else "nothing"
+    return DecodeError(f"{path}: a JSON object was expected, not {what} ({why})", text, path)
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")
