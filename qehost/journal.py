@@ -1,0 +1,294 @@
+"""The journal: every event, before it is handed over.  Here: writing it.
+
+One thread appends, and never waits: not for a lock, not for a checkpoint, not for a new file.  A
+second thread, the keeper, does what takes long.  It prepares the next file, and the appending
+thread goes over to that whenever there is one: when the old one is full, and after a fault.  So
+there is one way on, and a full disk, a read-only folder or a damaged file are all left behind by
+it.  The keeper closes what was left, and in between syncs what was appended.
+
+`segments.py` has the format.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Literal
+
+from qehost.database import NewerFormat, explain
+from qehost.errors import JournalError
+from qehost.journal_reader import JournalReader
+from qehost.segments import Batch, Damage, append_statement, create, row_of, seal, segments
+from qehost.state import FileLock, private_folder
+
+__all__ = ["Batch", "Damage", "Journal", "JournalReader"]
+
+log = logging.getLogger("qehost.journal")
+
+# How long to wait for the process that wrote before this one: it ends within a second of the
+# supervisor's death.
+WRITER_WAIT = 5.0
+# How often the keeper looks (seconds): what a power cut may cost with durability "process".
+KEEPER_INTERVAL = 1.0
+
+
+class Journal:
+    """The journal of one account, for the one process that writes it.
+
+    `folder` is `StateFolder.journal(account)`.  With durability `power` each append is on the disk
+    before it returns; with `process` a power cut may cost about the last second, and nothing else
+    costs anything.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        durability: Literal["process", "power"] = "process",
+        *,
+        segment_bytes: int = 32 << 20,
+        retry_interval: float = 5.0,
+    ) -> None:
+        """Open the journal and begin a new file.
+
+        `segment_bytes` is the size at which the next file begins, `retry_interval` (seconds) the
+        pace at which a journal that failed is tried again.  A folder that can't be written is no
+        error here: `problem` says so, and it is tried again.
+
+        Raises JournalError if another process writes this journal, or a newer qehost has.
+        """
+        self.folder = folder
+        self._durability = durability
+        self._segment_bytes = segment_bytes
+        self._retry_interval = retry_interval
+        self._active: tuple[Path, sqlite3.Connection] | None = None
+        self._spare: tuple[Path, sqlite3.Connection] | None = None
+        self._retired: deque[tuple[Path, sqlite3.Connection]] = deque()
+        self._problem: JournalError | None = None
+        self._retry_at = 0.0
+        self._began = 0.0
+        self._dirty = False
+        self._log_size = 0
+        self._lock = FileLock(folder / "lock")
+        self._take_folder()
+        left = [path for path in segments(folder) if path.with_name(f"{path.name}-wal").exists()]
+        self._mark_map = _high_water_map(folder)
+        self._high_water = memoryview(self._mark_map).cast("q")
+        try:
+            with JournalReader(folder) as reader:
+                self._high_water[0] = max(reader.last_seq(), self._high_water[0])
+        except NewerFormat:
+            self._release()
+            raise
+        except JournalError as error:
+            self._problem = error
+        self._prepare()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._keeper = threading.Thread(
+            target=self._keep, args=(left,), name="journal keeper", daemon=True
+        )
+        self._keeper.start()
+
+    def append(
+        self, events: bytes, first_seq: int, last_seq: int, first_at: int, last_at: int
+    ) -> None:
+        """Write one batch: `events` as `qehost.queue.encode_events` made them, times in epoch ns.
+
+        Raises JournalError at once if it can't be written.  The batch is then not in the journal
+        and will not get there; its numbers count as given all the same.
+        """
+        if self._spare is not None:
+            self._go_over()
+        if self._active is None:
+            self._high_water[0] = last_seq
+            raise self._problem or JournalError(str(self.folder), "is not open")
+        path, db = self._active
+        try:
+            db.execute(append_statement, row_of(first_seq, last_seq, first_at, last_at, events))
+        except sqlite3.Error as error:
+            self._high_water[0] = last_seq
+            self._problem = explain(path, error)
+            self._retired.append(self._active)
+            self._active = None
+            # At once, unless the last new file did not help either.
+            self._retry_at = self._began + self._retry_interval
+            self._wake.set()
+            raise self._problem from error
+        # After the row, not before: numbers that nobody was given would look like a loss.
+        self._high_water[0] = last_seq
+        self._dirty = True
+
+    @property
+    def problem(self) -> JournalError | None:
+        """Why events are not protected at the moment; None: they are."""
+        return None if self._active or self._spare else self._problem
+
+    def last_seq(self) -> int:
+        """The number of the last event that was given one, in this process's life or before.
+
+        It stands in memory that outlives the process, so it counts events that could not be
+        written.
+        """
+        return int(self._high_water[0])
+
+    def close(self) -> None:
+        """Finish the file and let go of the folder."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._wake.set()
+        self._keeper.join()
+        self._retired.extend(file for file in (self._active, self._spare) if file is not None)
+        self._active = self._spare = None
+        self._problem = JournalError(str(self.folder), "is closed")
+        self._finish_retired()
+        self._release()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _take_folder(self) -> None:
+        try:
+            private_folder(self.folder)
+            taken = self._lock.acquire(WRITER_WAIT)
+        except JournalError as error:
+            self._problem = error
+            return
+        if not taken:
+            raise JournalError(
+                str(self.folder),
+                f"process {self._lock.holder()} writes here already: stop it first",
+            )
+
+    def _release(self) -> None:
+        self._high_water.release()
+        self._mark_map.close()
+        self._lock.release()
+
+    def _go_over(self) -> None:
+        if self._active is not None:
+            self._retired.append(self._active)
+        elif self._problem is not None:
+            log.warning("journal %s: events are protected again", self.folder)
+            self._problem = None
+        self._active, self._spare = self._spare, None
+        self._began = time.monotonic()
+        self._log_size = 0
+        self._wake.set()
+
+    # --- the keeper's thread ------------------------------------------------------------------
+
+    def _keep(self, left: list[Path]) -> None:
+        # What a process that was killed has left.
+        for path in left:
+            seal(path)
+        while not self._stopping:
+            self._wake.wait(KEEPER_INTERVAL)
+            self._wake.clear()
+            self._finish_retired()
+            if self._spare is None and not self._stopping:
+                self._look_after()
+
+    def _look_after(self) -> None:
+        active = self._active
+        if active is None:
+            if time.monotonic() >= self._retry_at and self._has_room():
+                self._prepare()
+        elif not self._is_well(active[0]):
+            self._prepare()
+        elif self._dirty and self._durability == "process":
+            self._dirty = False
+            if not _sync(_log_of(active[0])):
+                self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the file that the next append goes over to."""
+        try:
+            self._spare = create(self.folder, self._durability)
+        except (sqlite3.Error, OSError, JournalError) as error:
+            told = error if isinstance(error, JournalError) else explain(self.folder, error)
+            if self._active is None:
+                self._problem = told
+            log.error("%s; trying again in %g seconds", told, self._retry_interval)
+            self._retry_at = time.monotonic() + self._retry_interval
+
+    def _is_well(self, path: Path) -> bool:
+        """Whether the file can go on being written: it is there, not full, and has not shrunk.
+
+        Writing into a file that somebody deleted or cut off raises nothing; it would show when the
+        events are needed.
+        """
+        try:
+            size = _log_of(path).stat().st_size
+            gone = not path.exists()
+        except OSError:
+            return False
+        if gone or size < self._log_size:
+            log.error("journal %s was deleted or cut off while it was written", path)
+            return False
+        self._log_size = size
+        return size < self._segment_bytes
+
+    def _has_room(self) -> bool:
+        """Coming back to a disk that is all but full would fail again at once."""
+        try:
+            return shutil.disk_usage(self.folder).free > 2 * self._segment_bytes
+        except OSError:
+            return True  # The folder is gone; making the file tells what is wrong.
+
+    def _finish_retired(self) -> None:
+        while self._retired:
+            path, db = self._retired.popleft()
+            try:
+                # In a statement, since that lets the other thread run; closing might not.
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                log.warning("%s; the file stays as it is", explain(path, error))
+            db.close()
+            seal(path)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _sync(path: Path) -> bool:
+    """Bring a log to the disk.  SQLite holds no lock on it, so closing it here drops none."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        log.error("%s", explain(path, error))
+        return False
+    return True
+
+
+def _high_water_map(folder: Path) -> mmap.mmap:
+    """Eight bytes that outlive the process: the last number given.
+
+    They are written when the disk is full, too, since their place was taken before.
+    """
+    try:
+        fd = os.open(folder / "last-seq", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(fd).st_size != 8:
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, bytes(8), 0)
+            return mmap.mmap(fd, 8)
+        finally:
+            os.close(fd)
+    except OSError:
+        return mmap.mmap(-1, 8)

@@ -1,0 +1,203 @@
+"""Reading a journal from any process, while it is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qehost.database import NewerFormat, explain, is_damage
+from qehost.errors import JournalError
+from qehost.segments import LARGEST_SEQ, Batch, Damage, Segment, segments
+
+__all__ = ["JournalReader", "read_high_water"]
+
+FOREVER = 2**62
+
+
+class JournalReader:
+    """The batches of one journal.
+
+    It never writes, holds no lock between calls, and needs no qehost to run.  Every method raises
+    JournalError where the folder can't be read; a file that can't be read is told as `Damage`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: Segment | None = None
+        # Where each file begins; once it has a first row, that row stays.
+        self._first: dict[Path, int] = {}
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> JournalReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, after_seq: int, limit_bytes: int = 1 << 20) -> list[Batch | Damage]:
+        """What comes after event `after_seq`, about `limit_bytes` of it; empty at the end.
+
+        The first batch may begin at or before `after_seq`.  A hole between two batches was never
+        written: the journal could not be at that time, or has been pruned.  Go on with the last
+        `last_seq` that was returned.
+        """
+        paths = segments(self.folder)
+        for position in range(self._start(paths, after_seq), len(paths)):
+            # First where the next file begins, then what is in this one: the writer may append
+            # here and go on there in between, and nothing may be passed over.
+            end = self._end(paths, position)
+            try:
+                with self._segment(paths[position]) as segment:
+                    found = segment.read(after_seq, limit_bytes, end)
+            except _Unreadable as unreadable:
+                found = unreadable.damage(after_seq + 1, end)
+            if found:
+                return found
+        return []
+
+    def tail(self, events: int) -> list[Batch]:
+        """The newest batches that hold that many events between them, oldest first.
+
+        What is damaged is left out.
+        """
+        found: list[Batch] = []
+        for batch in self.scan(newest_first=True):
+            if events <= 0:
+                break
+            if isinstance(batch, Batch):
+                found.append(batch)
+                events -= batch.last_seq - batch.first_seq + 1
+        return found[::-1]
+
+    def scan(
+        self, since: int = 0, until: int = FOREVER, *, newest_first: bool = False
+    ) -> Iterator[Batch | Damage]:
+        """Every batch that reaches into the time from `since` to `until` (epoch ns).
+
+        The events of a batch are read only when it is asked for, and the others not at all.
+        """
+        paths = segments(self.folder)
+        order = range(len(paths))
+        for position in reversed(order) if newest_first else order:
+            end = self._end(paths, position)
+            try:
+                with self._segment(paths[position]) as segment:
+                    keys = segment.keys(since, until)
+            except _Unreadable as unreadable:
+                begin = self._first.get(paths[position], self._before(paths, position) + 1)
+                yield from unreadable.damage(begin, end)
+                continue
+            for key in reversed(keys) if newest_first else keys:
+                try:
+                    with self._segment(paths[position]) as segment:
+                        found = [segment.batch(key, end)]
+                except _Unreadable as unreadable:
+                    found = unreadable.damage(key, key)
+                yield from found
+
+    def last_seq(self) -> int:
+        """The number of the last event that was ever given one, 0 if none was.
+
+        It counts those too that could not be written.
+        """
+        newest = 0
+        for path in reversed(segments(self.folder)):
+            try:
+                with self._segment(path) as segment:
+                    newest = segment.last_seq() or 0
+            except _Unreadable:
+                continue
+            if newest:
+                break
+        return max(newest, read_high_water(self.folder))
+
+    def _start(self, paths: list[Path], after_seq: int) -> int:
+        """The last file that begins at or before the event that is wanted."""
+        for position in reversed(range(len(paths))):
+            first = self._first_seq(paths[position])
+            if first is not None and first <= after_seq + 1:
+                return position
+        return 0
+
+    def _end(self, paths: list[Path], position: int) -> int:
+        """The last event that a file can hold."""
+        for path in paths[position + 1 :]:
+            first = self._first_seq(path)
+            if first is not None:
+                return first - 1
+        return read_high_water(self.folder) or LARGEST_SEQ
+
+    def _before(self, paths: list[Path], position: int) -> int:
+        """The last event before a file, as far as that can be read."""
+        for path in reversed(paths[:position]):
+            try:
+                with self._segment(path) as segment:
+                    last = segment.last_seq()
+            except _Unreadable:
+                continue
+            if last is not None:
+                return last
+        return 0
+
+    def _first_seq(self, path: Path) -> int | None:
+        """None for a file that is empty or can't be read."""
+        if path not in self._first:
+            try:
+                with self._segment(path) as segment:
+                    first = segment.first_seq()
+            except _Unreadable:
+                return None
+            if first is None:
+                return None
+            self._first[path] = first
+        return self._first[path]
+
+    @contextmanager
+    def _segment(self, path: Path) -> Iterator[Segment]:
+        """The file, opened; the last one stays open for the next call.
+
+        Raises _Unreadable for a damaged file, JournalError for what concerns all of them.
+        """
+        try:
+            if self._open is None or self._open.path != path:
+                self.close()
+                self._open = Segment(path)
+            yield self._open
+        except NewerFormat:
+            raise
+        except (sqlite3.Error, JournalError) as error:
+            self.close()
+            told = error if isinstance(error, JournalError) else explain(path, error)
+            if not path.exists():
+                raise _Unreadable(told, pruned=True) from error
+            if isinstance(error, JournalError) or is_damage(error):
+                raise _Unreadable(told) from error
+            raise told from error
+
+
+class _Unreadable(Exception):
+    """One file can't be read; `pruned`: because it was deleted a moment ago."""
+
+    def __init__(self, error: JournalError, pruned: bool = False) -> None:
+        super().__init__(str(error))
+        self._error = error
+        self._pruned = pruned
+
+    def damage(self, first_seq: int, last_seq: int) -> list[Batch | Damage]:
+        if self._pruned or last_seq < first_seq:
+            return []
+        return [Damage(first_seq, last_seq, self._error)]
+
+
+def read_high_water(folder: Path) -> int:
+    """The number of the last event that was given one, as the writer noted it; 0 if unknown."""
+    try:
+        return int.from_bytes((folder / "last-seq").read_bytes()[:8], "little")
+    except OSError:
+        return 0

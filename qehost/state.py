@@ -1,0 +1,166 @@
+"""The state folder: where everything stands that outlives a process.
+
+::
+
+    lock                        held by the supervisor; holds its process id
+    status.json                 replaced whole once a second
+    accounts/ACCOUNT/journal/   written by that account's connection process alone
+    hosts/PROCESS/marks         written by that host process alone, read by the supervisor
+    dead-letters.db             written by hosts and supervisor, read by the command line
+    plugins/PLUGIN/             a plugin's own
+
+Folders are made with mode 0700 and files with 0600: what stands in them is somebody's trading.
+A state folder that exists already keeps its mode, since it may be any folder the user named.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from qehost.errors import JournalError, StateFolderBusy
+
+__all__ = ["FileLock", "StateFolder", "private_file", "private_folder"]
+
+
+class StateFolder:
+    """The paths in one state folder.  Nothing is made before `create` or one of its users asks."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser().absolute()
+
+    @property
+    def status_file(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def dead_letters_file(self) -> Path:
+        return self.path / "dead-letters.db"
+
+    def journal(self, account: str) -> Path:
+        """The folder of an account's journal."""
+        return self.path / "accounts" / _part(account) / "journal"
+
+    def marks(self, process: str) -> Path:
+        """A host process's cursors and current call."""
+        return self.path / "hosts" / _part(process) / "marks"
+
+    def plugin(self, name: str) -> Path:
+        """The folder that belongs to a plugin."""
+        return self.path / "plugins" / _part(name)
+
+    def accounts(self) -> list[str]:
+        """The accounts that have something here, also those that are no longer in the settings."""
+        return _names_in(self.path / "accounts")
+
+    def processes(self) -> list[str]:
+        """The host processes that have something here."""
+        return _names_in(self.path / "hosts")
+
+    def create(self) -> None:
+        """Make the folder if it does not exist.  Raises JournalError."""
+        private_folder(self.path)
+
+    def lock(self) -> FileLock:
+        """Take the folder for this process, until `release` or the process's end.
+
+        Raises StateFolderBusy with the holder's process id, or JournalError where the lock can't
+        be written.
+        """
+        self.create()
+        lock = FileLock(self.path / "lock")
+        if not lock.acquire():
+            raise StateFolderBusy(str(self.path), lock.holder())
+        return lock
+
+
+class FileLock:
+    """A lock that ends with the process that holds it, however that ends.
+
+    The file holds the owner's process id for the eye and for error texts; the lock itself is
+    `flock`'s, so a file that is left over locks nobody out.  It is never removed: between a removal
+    and the next creation two processes could each hold a lock on a file of this name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+
+    def acquire(self, wait: float = 0.0) -> bool:
+        """Try for `wait` seconds.  False: another process holds it.  Raises JournalError."""
+        deadline = time.monotonic() + wait
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JournalError(str(self.path), f"can't be opened: {error.strerror}") from error
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(fd)
+                    return False
+                time.sleep(0.02)
+        self._fd = fd
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            pass  # On a full disk the lock still holds; only its holder's id can't be told.
+        return True
+
+    def holder(self) -> int:
+        """The process id in the file, 0 if there is none."""
+        try:
+            return int(self.path.read_text("ascii"))
+        except (OSError, ValueError):
+            return 0
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, each with mode 0700.
+
+    Raises JournalError.
+    """
+    missing = []
+    folder = path
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise JournalError(str(path), f"the folder can't be made: {error.strerror}") from error
+    if not path.is_dir():
+        raise JournalError(str(path), "must be a folder, but it is a file")
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file with mode 0600 if it does not exist; whoever opens it next keeps that.
+
+    Raises OSError.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _part(name: str) -> str:
+    """A name as one part of a path: `/` can't lead elsewhere, `.` and `..` can't either."""
+    quoted = quote(name, safe=" @+")
+    return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(unquote(entry.name) for entry in folder.iterdir() if entry.is_dir())
+    except OSError:
+        return []
