@@ -20,6 +20,7 @@
     ├── ParameterRequiredError, ParameterValueError, ParameterTypeError, ParameterArgumentError
     ├── ConfigError                   the settings; holds every mistake that was found
     ├── PluginError                   a plugin that cannot be used
+    │   ├── UnknownPlugin             `-p` names one that exists nowhere
     │   └── HookError                 a plugin's hook raised
     ├── JournalError                  the journal can't be written or read
     │   └── StateFolderBusy           another qehost works in the same state folder
@@ -60,6 +61,7 @@ __all__ = [
     "ServerError",
     "StateFolderBusy",
     "TransportError",
+    "UnknownPlugin",
     "VenueError",
     "WebsocketClientError",
     "from_problem",
@@ -325,6 +327,10 @@ class PluginError(Error):
     def __str__(self) -> str:
         source = f" (from {self.distribution})" if self.distribution else ""
         return f"plugin {self.plugin}{source}: {self.text}"
+
+
+class UnknownPlugin(PluginError):
+    """A value of `-p` that fits no plugin: a wrong command line."""
 
 
 class HookError(PluginError):

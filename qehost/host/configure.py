@@ -1,0 +1,74 @@
+"""A plugin's own settings: from the section `[plugins.NAME]` to an instance of its `Config`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from qehost.errors import ConfigError
+from qehost.host.names import suggestion
+
+__all__ = ["configure"]
+
+
+def configure(config: type[msgspec.Struct], own: Mapping[str, Any], section: str) -> Any:
+    """An instance of `config`.  `section` is where the settings stand: `plugins.NAME`.
+
+    Texts that read as numbers or booleans are taken as such: the environment has nothing else.
+
+    Raises `ConfigError` with every mistake.  Unknown settings are mistakes at any depth, whatever
+    the struct itself says: a mistyped name must not silently mean the default.
+    """
+    mistakes = list(_unknown(inspect.type_info(config), own, section))
+    for field in msgspec.structs.fields(config):
+        name = field.encode_name
+        if name in own:
+            try:
+                msgspec.convert(own[name], field.type, strict=False)
+            except msgspec.ValidationError as error:
+                mistakes.append(_told(error, f"{section}.{name}"))
+        elif field.required:
+            mistakes.append(f"{section}.{name}: a value is needed")
+    if mistakes:
+        raise ConfigError(mistakes)
+    try:
+        return msgspec.convert(dict(own), config, strict=False)
+    except msgspec.ValidationError as error:  # what `__post_init__` says of the whole
+        raise ConfigError([_told(error, section)]) from None
+
+
+def _unknown(expected: inspect.Type, value: Any, path: str) -> Iterator[str]:
+    """The settings in `value` that no struct in `expected` has a field for."""
+    match expected, value:
+        case inspect.StructType(fields=fields), Mapping():
+            known = {field.encode_name: field.type for field in fields}
+            for name, inner in value.items():
+                if name in known:
+                    yield from _unknown(known[name], inner, f"{path}.{name}")
+                else:
+                    here = ", ".join(known) or "none"
+                    hint = suggestion(name, known) or f"; known here: {here}"
+                    yield f"{path}.{name}: unknown setting{hint}"
+        case inspect.DictType(value_type=inner_type), Mapping():
+            for name, inner in value.items():
+                yield from _unknown(inner_type, inner, f"{path}.{name}")
+        case inspect.ListType(item_type=inner_type), list():
+            for number, inner in enumerate(value):
+                yield from _unknown(inner_type, inner, f"{path}[{number}]")
+        case inspect.Metadata(type=inner_type), _:
+            yield from _unknown(inner_type, value, path)
+        case inspect.UnionType(types=types), _:
+            # Several structs are told apart by a tag, which is no field; that is left to them.
+            structs = [each for each in types if isinstance(each, inspect.StructType)]
+            others = [each for each in types if not isinstance(each, inspect.StructType)]
+            for each in others + (structs if len(structs) == 1 else []):
+                yield from _unknown(each, value, path)
+
+
+def _told(error: msgspec.ValidationError, path: str) -> str:
+    """msgspec's text with our path in front: `Expected `int`, got `str` - at `$.port``."""
+    text, _, place = str(error).partition(" - at `$")
+    return f"{path}{place.removesuffix('`')}: {text[:1].lower()}{text[1:]}"

@@ -1,0 +1,363 @@
+"""Calling the plugins: one loop over frozen tuples, each call under its own `try`.
+
+pluggy's own call stops at the first raise, and builds dictionaries for every call.  Here the
+implementations of each hook are put in order once, with the places of the arguments they want, so
+a call costs about as much as reading the clock after it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from qehost import hookspecs, wire
+from qehost.errors import DecodeError, HookError, from_problem
+from qehost.host.repeats import Repeats
+from qehost.host.timing import BUCKETS, PluginStatistics, summed_up
+from qehost.messages import (
+    AnyEvent,
+    ConnectedEvent,
+    DisconnectedEvent,
+    ErrorEvent,
+    Event,
+    StatusEvent,
+)
+
+__all__ = ["HOOKS", "Dispatcher", "Failures", "Implementation", "Marks", "NoMarks", "describe"]
+
+logger = logging.getLogger("qehost.host")
+
+HOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        name: tuple(inspect.signature(spec).parameters)
+        for name, spec in vars(hookspecs).items()
+        if hasattr(spec, f"{hookspecs.PROJECT}_spec")
+    }
+)
+"""Every hook and its arguments, in the order of `hookspecs.py`."""
+
+NAMES = tuple(HOOKS)
+ON_START, ON_STOP, ON_TICK, ON_BATCH, ON_RAW_MESSAGE, ON_ERROR = map(
+    NAMES.index, ("on_start", "on_stop", "on_tick", "on_batch", "on_raw_message", "on_error")
+)
+
+
+class Marks(Protocol):
+    """Where the dispatcher notes what it is about to do, so that its death can be explained.
+
+    Called before every call of a plugin: it has to be cheap.
+    """
+
+    def enter(self, plugin: int, hook: int, seq: int) -> object:
+        """Plugin number `plugin` (in `Dispatcher.plugins`) is about to be called at hook number
+        `hook` (in `HOOKS`), with event `seq` (0: outside of one) of the account at hand."""
+
+    def leave(self) -> object:
+        """No plugin is being called."""
+
+
+class NoMarks:
+    """Notes nothing."""
+
+    def enter(self, plugin: int, hook: int, seq: int) -> None:
+        pass
+
+    def leave(self) -> None:
+        pass
+
+
+Failures = Callable[[str, str, Event | None, BaseException], None]
+"""Told of each raise: plugin, hook, event and exception.  A raise in `on_batch` is told once for
+each event of the batch: none of them reached the plugin for certain."""
+
+
+class Implementation(NamedTuple):
+    """One plugin's function for one hook, and the arguments it wants, in its own order."""
+
+    plugin: str
+    function: Callable[..., object]
+    arguments: tuple[str, ...]
+
+
+class _Call(NamedTuple):
+    function: Callable[..., object]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    plugin: int
+    histogram: list[int]
+
+
+class _Step(NamedTuple):
+    """One hook with its arguments, for all who implement it."""
+
+    hook: int
+    calls: Sequence[_Call]
+    values: tuple[Any, ...]
+    events: Sequence[Event]
+    seq: int
+
+
+class Dispatcher:
+    """Calls the plugins' hooks.  For one thread.
+
+    `implementations` has those of each hook in calling order; `plugins` are all names, also of
+    plugins without any.  A call that takes longer than `slow_call` seconds is named in the log.
+    """
+
+    def __init__(
+        self,
+        plugins: Sequence[str],
+        implementations: Mapping[str, Sequence[Implementation]],
+        *,
+        marks: Marks | None = None,
+        failures: Failures | None = None,
+        slow_call: float = 0.25,
+    ) -> None:
+        self.plugins = tuple(plugins)
+        self._marks = marks or NoMarks()
+        self._failures = failures
+        self._slow = int(slow_call * 1e9)
+        self._active = [True] * len(plugins)
+        self._errors = [0] * len(plugins)
+        self._slowest = [0] * len(plugins)
+        self._histograms = [[0] * BUCKETS for _ in plugins]
+        self._failing: Repeats[tuple[str, str, str]] = Repeats()
+        self._slowing: Repeats[tuple[str, str]] = Repeats()
+        self._calls: list[tuple[_Call, ...]] = [
+            tuple(self._freeze(hook, each) for each in implementations.get(hook, ()))
+            for hook in HOOKS
+        ]
+        self._with_detail = {
+            NAMES.index(hook)
+            for hook, found in implementations.items()
+            if any("detail" in each.arguments for each in found)
+        }
+
+    def _freeze(self, hook: str, found: Implementation) -> _Call:
+        places = [HOOKS[hook].index(name) for name in found.arguments]
+        # itemgetter gives a tuple for two places and more, and for a slice of a tuple.
+        if len(places) > 1:
+            pick: Any = itemgetter(*places)
+        else:
+            pick = itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+        plugin = self.plugins.index(found.plugin)
+        return _Call(found.function, pick, plugin, self._histograms[plugin])
+
+    # --- what the host process calls ---------------------------------------------------------
+
+    def start(self, contexts: Mapping[str, object]) -> list[HookError]:
+        """Call `on_start`, each plugin with its own context (by name).
+
+        A plugin that raises gets no further calls.  Returns the errors of those.
+        """
+        steps = [
+            _Step(ON_START, (call,), (contexts[self.plugins[call.plugin]],), (), 0)
+            for call in self._calls[ON_START]
+        ]
+        failed = self._run(steps)
+        for error in failed:
+            self._active[self.plugins.index(error.plugin)] = False
+        self._calls = [
+            tuple(call for call in calls if self._active[call.plugin]) for calls in self._calls
+        ]
+        return failed
+
+    def deliver(self, events: Sequence[AnyEvent]) -> None:
+        """Hand each event to the hooks of its kind, then all of them to `on_batch`."""
+        self._run(self._steps(events))
+
+    def tick(self, now: float) -> None:
+        """Call `on_tick`.  `now` is epoch seconds."""
+        self._run([_Step(ON_TICK, self._calls[ON_TICK], (now,), (), 0)])
+        clock = time.monotonic()
+        self._tell_repeats(self._failing.due(clock), self._slowing.due(clock))
+
+    def stop(self, reason: str) -> None:
+        """Call `on_stop`."""
+        self._run([_Step(ON_STOP, self._calls[ON_STOP], (reason,), (), 0)])
+        self._tell_repeats(self._failing.rest(), self._slowing.rest())
+
+    def statistics(self) -> list[PluginStatistics]:
+        """What each plugin did so far, in the order of `plugins`."""
+        return [
+            summed_up(
+                plugin,
+                self._histograms[number],
+                self._slowest[number],
+                self._errors[number],
+                self._active[number],
+            )
+            for number, plugin in enumerate(self.plugins)
+        ]
+
+    # --- calling -----------------------------------------------------------------------------
+
+    def _steps(self, events: Sequence[AnyEvent]) -> Iterator[tuple[Any, ...]]:
+        """The steps for these events.  Plain tuples: a `_Step` takes twice as long to make."""
+        all_calls, with_detail = self._calls, self._with_detail
+        raw_calls = all_calls[ON_RAW_MESSAGE]
+        for event in events:
+            if raw_calls and event.raw and event.origin == "stream":
+                try:
+                    message = wire.push_message(event.raw)
+                except DecodeError:
+                    pass  # no outer message at all; its own event reaches on_error
+                else:
+                    yield ON_RAW_MESSAGE, raw_calls, (message, event), (event,), event.seq
+            if (typed := TYPED.get(event.kind)) is None:
+                continue
+            hook, values = typed
+            if calls := all_calls[hook]:
+                yield hook, calls, values(event, hook in with_detail), (event,), event.seq
+        if events and (calls := all_calls[ON_BATCH]):
+            batch = tuple(events)  # a list could be changed by a plugin
+            yield ON_BATCH, calls, (batch,), batch, batch[0].seq
+
+    def _run(self, steps: Iterable[tuple[Any, ...]]) -> list[HookError]:
+        """Make the calls of each step.  Returns what was raised.
+
+        The clock is read once between two calls: half the price of reading it around each.
+        """
+        told: list[HookError] = []
+        enter, clock, slowest, slow = (
+            self._marks.enter,
+            time.perf_counter_ns,
+            self._slowest,
+            self._slow,
+        )
+        for hook, calls, values, events, seq in steps:
+            failed: list[tuple[int, BaseException]] | None = None
+            before = clock()
+            for function, pick, plugin, histogram in calls:
+                enter(plugin, hook, seq)
+                try:
+                    function(*pick(values))
+                # sys.exit() in a hook, or a cancelled future, is a plugin's failure like any other:
+                # it must not end the process that runs the others.  Neither KeyboardInterrupt nor
+                # SystemExit comes from outside here: host processes ignore SIGINT, and no signal
+                # handler of ours raises.
+                except BaseException as error:  # noqa: BLE001
+                    failed = [*(failed or ()), (plugin, error)]
+                after = clock()
+                took = after - before
+                before = after
+                histogram[(took * took).bit_length()] += 1
+                if took > slowest[plugin] or took > slow:
+                    self._note_slow(plugin, hook, took)
+            if failed:
+                told += [self._fail(hook, *each, events) for each in failed]
+        self._marks.leave()
+        return told
+
+    # --- what went wrong ---------------------------------------------------------------------
+
+    def _fail(
+        self, hook: int, number: int, error: BaseException, events: Sequence[Event]
+    ) -> HookError:
+        """Tell of a raise: the log, the dead letters, `on_error` of the others."""
+        plugin, name = self.plugins[number], NAMES[hook]
+        self._errors[number] += 1
+        event = events[0] if events else None
+        told = HookError(plugin, name, describe(error), event.seq if event is not None else 0)
+        told.__cause__ = error
+        if self._failing.first((plugin, name, type(error).__name__), time.monotonic()):
+            logger.error("%s", told, exc_info=error)
+        if hook != ON_ERROR:
+            self._record(plugin, name, events, error)
+            others = tuple(call for call in self._calls[ON_ERROR] if call.plugin != number)
+            self._run([_Step(ON_ERROR, others, (told, event), events, told.seq)])
+        return told
+
+    def _record(
+        self, plugin: str, hook: str, events: Sequence[Event], error: BaseException
+    ) -> None:
+        if self._failures is None:
+            return
+        try:
+            for event in events or (None,):
+                self._failures(plugin, hook, event, error)
+        except Exception:
+            # A full disk, most likely: the other plugins can do without the record.
+            logger.exception("the failure of plugin %s in %s could not be recorded", plugin, hook)
+
+    def _note_slow(self, plugin: int, hook: int, took: int) -> None:
+        self._slowest[plugin] = max(took, self._slowest[plugin])
+        # Opening and closing may take their time.
+        if took > self._slow and hook not in (ON_START, ON_STOP):
+            key = self.plugins[plugin], NAMES[hook]
+            if self._slowing.first(key, time.monotonic()):
+                logger.warning(
+                    "plugin %s: %s took %.3f s, and the plugins in its process waited; "
+                    'process = "NAME" in its settings gives it a process of its own',
+                    *key,
+                    took / 1e9,
+                )
+
+    def _tell_repeats(
+        self,
+        failing: Iterable[tuple[tuple[str, str, str], int]],
+        slowing: Iterable[tuple[tuple[str, str], int]],
+    ) -> None:
+        for (plugin, hook, error), count in failing:
+            logger.error("plugin %s: %s raised %s %d more times", plugin, hook, error, count)
+        for (plugin, hook), count in slowing:
+            logger.warning("plugin %s: %s was slow %d more times", plugin, hook, count)
+
+
+def describe(error: BaseException) -> str:
+    """`ValueError: its text`, or the type alone where the text can't be had."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:  # noqa: BLE001 — the exception is the plugin's, and so is its __str__
+        return type(error).__name__
+
+
+# --- the arguments of the typed hooks, in the order of the specs -----------------------------
+
+Values = Callable[[Any, bool], tuple[Any, ...]]
+
+
+def _message(event: Any, with_detail: bool) -> tuple[Any, ...]:
+    return event.message, _detail(event) if with_detail else None, event
+
+
+def _detail(event: Any) -> Any:
+    try:
+        return wire.detail(event)
+    except DecodeError as error:
+        # Only if the journal holds another text than the event was made from.  The message itself
+        # is good, and a plugin that gets None for its detail fails where it can be seen.
+        logger.error("account %s, event %d: no detail: %s", event.account, event.seq, error)
+        return None
+
+
+def _status(event: StatusEvent, _: bool) -> tuple[Any, ...]:
+    return event.message, event
+
+
+def _error(event: ErrorEvent, _: bool) -> tuple[Any, ...]:
+    return from_problem(event.message, event.raw), event
+
+
+def _connected(event: ConnectedEvent, _: bool) -> tuple[Any, ...]:
+    return (event,)
+
+
+def _disconnected(event: DisconnectedEvent, _: bool) -> tuple[Any, ...]:
+    return event.message.reason, event
+
+
+TYPED: Mapping[str, tuple[int, Values]] = {
+    "master_order": (NAMES.index("on_master_order"), _message),
+    "order": (NAMES.index("on_order"), _message),
+    "fill": (NAMES.index("on_fill"), _message),
+    "status": (NAMES.index("on_status"), _status),
+    "error": (NAMES.index("on_error"), _error),
+    "connected": (NAMES.index("on_connected"), _connected),
+    "disconnected": (NAMES.index("on_disconnected"), _disconnected),
+}
+"""By the event's kind.  `unknown` is not here: on_raw_message has had it."""

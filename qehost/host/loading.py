@@ -1,0 +1,229 @@
+"""Importing, building and registering plugins.  Runs where the plugins run: in the host process.
+
+Whatever goes wrong with one plugin is that plugin's report; the others load.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import logging
+import re
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from qehost.errors import ConfigError, PluginError
+from qehost.hookspecs import PROJECT
+from qehost.host.configure import configure
+from qehost.host.context import Context
+from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Implementation, Marks, describe
+from qehost.host.finding import Candidate
+from qehost.host.names import canonical
+from qehost.host.registry import Registry
+
+__all__ = ["Plugins", "Report", "State", "load"]
+
+logger = logging.getLogger("qehost.host")
+
+State = Literal["loaded", "blocked", "disabled", "failed"]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What became of one plugin."""
+
+    name: str
+    distribution: str
+    """`""` for a module given by `-p`."""
+    version: str
+    module: str
+    """Where it is: `module` or `module:attribute`."""
+    process: str
+    """The host process it runs in."""
+    order: int
+    hooks: tuple[str, ...]
+    state: State
+    why: str
+    """For every state but `loaded`: why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """What was loaded, and a report for each plugin that was found."""
+
+    reports: tuple[Report, ...]
+    configs: dict[str, Any]
+    """The names of the loaded plugins, in calling order, each with its own configuration."""
+    implementations: dict[str, tuple[Implementation, ...]]
+    """By hook, in calling order."""
+
+    @property
+    def failed(self) -> tuple[Report, ...]:
+        """The plugins that should have been loaded and could not be."""
+        return tuple(report for report in self.reports if report.state == "failed")
+
+    def contexts(
+        self, accounts: Sequence[str], state_dir: Path, stop: Callable[[str], None]
+    ) -> dict[str, Context]:
+        """What each plugin's `on_start` receives.  `state_dir` is qehost's own."""
+        return {
+            name: Context(
+                name, tuple(accounts), config, state_dir / "plugins" / _folder(name), stop
+            )
+            for name, config in self.configs.items()
+        }
+
+    def dispatcher(
+        self,
+        *,
+        marks: Marks | None = None,
+        failures: Failures | None = None,
+        slow_call: float = 0.25,
+    ) -> Dispatcher:
+        """What calls them.  See `Dispatcher`."""
+        return Dispatcher(
+            tuple(self.configs),
+            self.implementations,
+            marks=marks,
+            failures=failures,
+            slow_call=slow_call,
+        )
+
+
+def load(candidates: Iterable[Candidate], process: str | None = None) -> Plugins:
+    """Load the wanted ones among `candidates` (from `finding.find`), in their order.
+
+    With `process`, only those that run in the host process of that name; the others are left out
+    of the reports, too.
+    """
+    registry = Registry()
+    reports: list[Report] = []
+    configs: dict[str, Any] = {}
+    for candidate in candidates:
+        if process is not None and candidate.settings.process != process:
+            continue
+        if candidate.wanted != "yes":
+            state: State = "failed" if candidate.wanted == "clash" else candidate.wanted
+            if state == "failed":
+                logger.error("%s", PluginError(candidate.name, candidate.why, candidate.source))
+            reports.append(_report(candidate, state, candidate.why))
+            continue
+        try:
+            config, hooks = _load_one(candidate, registry)
+        except PluginError as error:
+            logger.error("%s", error, exc_info=error.__cause__)
+            reports.append(_report(candidate, "failed", error.text))
+            continue
+        configs[candidate.name] = config
+        reports.append(_report(candidate, "loaded", "", hooks))
+        if not hooks:
+            logger.warning("plugin %s implements no hook", candidate.name)
+    return Plugins(
+        tuple(reports),
+        configs,
+        {hook: tuple(_implementations(registry, hook)) for hook in HOOKS},
+    )
+
+
+def _load_one(candidate: Candidate, registry: Registry) -> tuple[Any, tuple[str, ...]]:
+    """The plugin's configuration and its hooks.  Raises `PluginError`."""
+    value = candidate.value
+    point = importlib.metadata.EntryPoint(candidate.name, value, PROJECT)
+    found = _guarded(candidate, f"{value} can't be imported", point.load)
+    kind = getattr(found, "Config", None)
+    config = _configured(candidate, kind)
+    if inspect.isclass(found):
+        cls: Any = found  # for the type checker it would be type[object]
+        build = partial(cls) if kind is None else partial(cls, config)
+        found = _guarded(candidate, f"{value} can't be built", build)
+    add = partial(registry.add, found, candidate.name, candidate.source)
+    return config, _guarded(candidate, f"{value} can't be examined", add, PluginError)
+
+
+def _configured(candidate: Candidate, kind: Any) -> Any:
+    own = candidate.settings.own
+    section = f"plugins.{candidate.name}"
+    if kind is None:
+        if own:
+            raise _refusal(
+                candidate,
+                f"it takes no settings of its own: remove {', '.join(own)} from [{section}]",
+            )
+        return None
+    if not (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
+        raise _refusal(candidate, "its Config must be a subclass of msgspec.Struct")
+    make = partial(configure, kind, own, section)
+    try:
+        return _guarded(candidate, "its Config can't be made", make, ConfigError)
+    except ConfigError as error:
+        raise _refusal(candidate, f"its settings are wrong: {'; '.join(error.mistakes)}") from None
+
+
+def _guarded(
+    candidate: Candidate,
+    what: str,
+    action: Callable[[], Any],
+    passing: type[Exception] | tuple[()] = (),
+) -> Any:
+    """Run code of the plugin's.  What it raises, but for `passing`, becomes a `PluginError`."""
+    try:
+        return action()
+    except passing:
+        raise
+    # A script's sys.exit(), a test framework's skip at module level: they pass `except Exception`,
+    # and one such plugin would end the process of all others.
+    except BaseException as error:
+        # Ctrl-C is the user's; a host process ignores SIGINT, so there it is the plugin's raise.
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        if isinstance(error, KeyboardInterrupt) and not ignored:
+            raise
+        raise _refusal(candidate, f"{what}: {describe(error)}{_place(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where in the plugin it was raised."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename != __file__ and "importlib" not in frame.filename
+    ]
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+
+
+def _refusal(candidate: Candidate, text: str) -> PluginError:
+    return PluginError(candidate.name, text, candidate.source)
+
+
+def _report(candidate: Candidate, state: State, why: str, hooks: tuple[str, ...] = ()) -> Report:
+    return Report(
+        name=candidate.name,
+        distribution=candidate.distribution,
+        version=candidate.version,
+        module=candidate.value,
+        process=candidate.settings.process,
+        order=candidate.settings.order,
+        hooks=hooks,
+        state=state,
+        why=why,
+    )
+
+
+def _implementations(registry: Registry, hook: str) -> Iterable[Implementation]:
+    for found in registry.implementations(hook):
+        parameters = inspect.signature(found.function).parameters
+        yield Implementation(
+            found.plugin_name,
+            found.function,
+            tuple(name for name in parameters if name in HOOKS[hook]),
+        )
+
+
+def _folder(name: str) -> str:
+    """A plugin's name as that of a folder.  An entry point may have any name, `../x` too."""
+    return re.sub(r"[^a-z0-9-]", "_", canonical(name))
