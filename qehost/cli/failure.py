@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import click
 
-from qehost.errors import ConfigError, Error
+from qehost.errors import ConfigError, Error, UnknownPlugin
 
 __all__ = ["CONFIG_INVALID", "COULD_NOT_START", "USAGE", "failing_clearly"]
 
@@ -29,6 +29,9 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
             for mistake in error.mistakes:
                 click.echo(f"qehost: {mistake}", err=True)
             sys.exit(CONFIG_INVALID)
+        except UnknownPlugin as error:
+            click.echo(f"qehost: {error}", err=True)
+            sys.exit(USAGE)
         except Error as error:
             click.echo(f"qehost: {error}", err=True)
             sys.exit(COULD_NOT_START)
