@@ -49,8 +49,7 @@ def _unknown(expected: inspect.Type, value: Any, path: str) -> Iterator[str]:
                 if name in known:
                     yield from _unknown(known[name], inner, f"{path}.{name}")
                 else:
-                    here = ", ".join(known) or "none"
-                    hint = suggestion(name, known) or f"; known here: {here}"
+                    hint = suggestion(name, known) or f" (known here: {', '.join(known) or 'none'})"
                     yield f"{path}.{name}: unknown setting{hint}"
         case inspect.DictType(value_type=inner_type), Mapping():
             for name, inner in value.items():

@@ -110,14 +110,13 @@ def load(candidates: Iterable[Candidate], process: str | None = None) -> Plugins
             continue
         if candidate.wanted != "yes":
             state: State = "failed" if candidate.wanted == "clash" else candidate.wanted
-            if state == "failed":
-                logger.error("%s", PluginError(candidate.name, candidate.why, candidate.source))
             reports.append(_report(candidate, state, candidate.why))
             continue
         try:
             config, hooks = _load_one(candidate, registry)
         except PluginError as error:
-            logger.error("%s", error, exc_info=error.__cause__)
+            # The report tells; the traceback is for the plugin's author.
+            logger.debug("%s", error, exc_info=error.__cause__)
             reports.append(_report(candidate, "failed", error.text))
             continue
         configs[candidate.name] = config

@@ -18,7 +18,7 @@ def canonical(name: str) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """`; did you mean …?` with the known name nearest to this one, or `""` if none is near."""
+    """` (did you mean …?)` with the known name nearest to this one, or `""` if none is near."""
     by_form = {canonical(each): each for each in known}
     near = difflib.get_close_matches(canonical(name), by_form, n=1)
-    return f"; did you mean {by_form[near[0]]}?" if near else ""
+    return f" (did you mean {by_form[near[0]]}?)" if near else ""

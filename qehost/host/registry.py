@@ -83,9 +83,10 @@ class Registry(pluggy.PluginManager):
             if attribute in HOOKS and function is None:
                 _refuse_value(plugin, attribute)
             if attribute.startswith("on_") and function and _is_own(plugin, function):
+                hint = suggestion(attribute, HOOKS) or f" (the hooks are {', '.join(HOOKS)})"
                 raise Refusal(
-                    f"{attribute} is no hook{suggestion(attribute, HOOKS)}; the hooks are "
-                    f"{', '.join(HOOKS)}; if it is none on purpose, put _ in front of its name"
+                    f"{attribute} is no hook{hint}; if it is not meant as one, give it a name that "
+                    "does not begin with on_"
                 )
             return
         hook = options.get("specname") or attribute

@@ -1,0 +1,89 @@
+"""`qehost plugins`: every plugin that is found, and what became of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qehost import config
+from qehost.cli.failure import failing_clearly
+from qehost.host.finding import find
+from qehost.host.loading import Report, load
+
+__all__ = ["command"]
+
+STYLES = {"loaded": "green", "blocked": "yellow", "disabled": "yellow", "failed": "bold red"}
+
+NONE_FOUND = """\
+No plugin is installed.
+
+  pip install qehost-console   shows every message on the terminal
+  -p MODULE                    adds a module, also from the current folder
+"""
+
+
+@click.command()
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The settings' file (TOML).",
+)
+@click.option(
+    "-p",
+    "specs",
+    multiple=True,
+    metavar="SPEC",
+    help="NAME or MODULE[:ATTR] adds a plugin, no:NAME blocks one. May be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each plugin.")
+@failing_clearly
+def command(file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
+    """List the plugins that are installed or given with -p, and what became of them.
+
+    They are imported and configured as for a run, and not started.  A plugin that can't be used is
+    listed with the reason, and is no failure of this command.
+    """
+    candidates = find(specs, config.load(file).settings.plugins)
+    # What a plugin prints when it is imported must not get into the list.
+    with redirect_stdout(sys.stderr):
+        reports = load(candidates).reports
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+    elif reports:
+        _print(reports)
+    else:
+        click.echo(NONE_FOUND, nl=False)
+
+
+def _print(reports: Sequence[Report]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        # For grep and cut: a line a plugin, however long.
+        console.width = 10_000
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    table.add_column("Plugin", overflow="fold")
+    table.add_column("From", overflow="fold")
+    table.add_column("State")
+    table.add_column("Hooks", overflow="fold")
+    for report in reports:
+        table.add_row(
+            Text(report.name, style="bold"),
+            Text(f"{report.distribution} {report.version}".strip() or f"-p {report.module}"),
+            Text(report.state, style=STYLES[report.state]),
+            Text(report.why or ", ".join(report.hooks) or "none"),
+        )
+    with console.capture() as lines:
+        console.print(table)
+    for line in lines.get().splitlines():
+        click.echo(line.rstrip())
