@@ -1,0 +1,121 @@
+"""Checks of what a caller passes, and its form on the wire.  No I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+
+from qehost.errors import (
+    ParameterArgumentError,
+    ParameterRequiredError,
+    ParameterTypeError,
+    ParameterValueError,
+)
+from qehost.signing import plain_number
+
+__all__ = ["Exact", "When", "id_list", "page_query", "rfc3339", "seconds", "update_body"]
+
+Exact: TypeAlias = Decimal | int | str
+"""A number that is exact.  A float is none: 0.1 + 0.2 is not 0.3."""
+
+When: TypeAlias = dt.datetime | str
+"""A `datetime` with a time zone, or RFC 3339 text."""
+
+MAX_PAGE_SIZE = 100  # the venue refuses more
+
+DECIMALS = {
+    "total_quantity": "totalQuantity",
+    "order_notional": "orderNotional",
+    "up_tolerance": "upTolerance",
+    "low_tolerance": "lowTolerance",
+    "maker_rate_limit": "makerRateLimit",
+    "pov_limit": "povLimit",
+    "pov_min_limit": "povMinLimit",
+    "worst_price": "worstPrice",
+}
+FLAGS = {
+    "enable_make": "enableMake",
+    "strict_up_bound": "strictUpBound",
+    "tail_order_protection": "tailOrderProtection",
+    "must_complete": "mustComplete",
+}
+DURATION = "execution_duration_seconds"
+
+
+def update_body(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of an update.  `fields` by their names in snake_case; None is left out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    if not given:
+        raise ParameterArgumentError("an update needs at least one field to change")
+    body: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in DECIMALS:
+            body[DECIMALS[name]] = _decimal(name, value)
+        elif name in FLAGS:
+            if not isinstance(value, bool):
+                raise ParameterTypeError([name, "bool"])
+            body[FLAGS[name]] = value
+        elif name == DURATION:
+            body["executionDurationSeconds"] = _duration(value)
+        else:
+            raise ParameterArgumentError(f"{name} can't be updated")
+    return body
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ParameterTypeError([DURATION, "int"])
+    if value <= 10:
+        raise ParameterArgumentError(f"{DURATION} must be more than 10, not {value}")
+    return value
+
+
+def _decimal(name: str, value: Exact) -> str:
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+        raise ParameterTypeError([name, "Decimal, int or str, which are exact"])
+    try:
+        return plain_number(Decimal(value))
+    except (InvalidOperation, ParameterValueError):
+        raise ParameterArgumentError(f"{name} must be a number, not {value!r}") from None
+
+
+def page_query(page: int, page_size: int, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The query for one page of a list."""
+    if page < 1:
+        raise ParameterArgumentError(f"page must be 1 or more, not {page}")
+    if not 1 <= page_size <= MAX_PAGE_SIZE:
+        raise ParameterArgumentError(f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}")
+    return {**filters, "page": page, "pageSize": page_size}
+
+
+def rfc3339(name: str, value: When | None) -> str | None:
+    """The time as text, in UTC and milliseconds; text stays as it is."""
+    if not isinstance(value, dt.datetime):
+        return value
+    if value.tzinfo is None:
+        raise ParameterArgumentError(f"{name} needs a time zone, such as datetime.UTC")
+    utc = value.astimezone(dt.UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds") + "Z"
+
+
+def id_list(name: str, values: Iterable[str]) -> list[str]:
+    """At least one id, none of them empty."""
+    if isinstance(values, str):
+        # Its letters would be taken for ids.
+        raise ParameterTypeError([name, "list of ids"])
+    ids = [str(value) for value in values]
+    if not ids or not all(ids):
+        raise ParameterRequiredError([name])
+    return ids
+
+
+def seconds(timeout: float | tuple[float, float] | None, default: float) -> float:
+    """The deadline of a call: a number, or the sum of a pair (to connect, to read)."""
+    if timeout is None:
+        return default
+    total = sum(timeout) if isinstance(timeout, tuple) else timeout
+    if not total > 0:
+        raise ParameterArgumentError(f"timeout must be more than 0 seconds, not {timeout}")
+    return float(total)

@@ -1,0 +1,232 @@
+"""What the venue's REST answers mean: results, typed replies and errors.  No I/O."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from qehost.errors import APIError, ClientError, RestError, ServerError
+from qehost.rest.http import Reply
+
+__all__ = [
+    "Answer",
+    "BatchCancelReply",
+    "FailedCancel",
+    "ListenKey",
+    "Page",
+    "read",
+    "retry_after",
+]
+
+SHOWN = 300
+"""How much of an unreadable answer an error shows, in characters."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The result of a call: its JSON text, `""` if there was none."""
+
+    text: str
+    status: int
+    headers: Mapping[str, str]
+    enveloped: bool
+    """Whether it came inside the venue's `{"code": 200, "message": …}`."""
+
+    def value(self) -> Any:
+        """The result as Python values; None if there was none."""
+        return json.loads(self.text) if self.text else None
+
+    def field(self, name: str) -> Any:
+        """A field of the result.
+
+        Raises:
+            ServerError: there is none.
+        """
+        value = self.value()
+        if not isinstance(value, dict) or value.get(name) in (None, ""):
+            raise ServerError(self.status, f"the answer has no {name}")
+        return value[name]
+
+    def whole(self, name: str) -> int:
+        """A field of the result that is a whole number, as text or as a number.
+
+        Raises:
+            ServerError: it is something else.
+        """
+        value = self.field(name)
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ServerError(self.status, f"{name} is no whole number: {value!r}") from None
+
+
+class ListenKey(msgspec.Struct, frozen=True):
+    """A key to the stream.  `expire_at` is in epoch seconds, 0 if the venue did not say."""
+
+    key: str
+    expire_at: int = 0
+
+    def __repr__(self) -> str:
+        return f"ListenKey(expire_at={self.expire_at})"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list, with the venue's V2 objects as it sent them."""
+
+    items: list[dict[str, Any]]
+    raw: list[str]
+    """The JSON text of each item, digit for digit."""
+    total: int  # of all pages; 0 if the venue did not say
+    page: int  # from 1
+    page_size: int
+
+    @classmethod
+    def of(cls, answer: Answer, page: int, page_size: int) -> Page:
+        """The page in this answer to a question for page `page`."""
+        try:
+            parts = msgspec.json.decode(answer.text, type=_Parts, strict=False)
+            raw = [bytes(item).decode() for item in parts.items or ()]
+            items = [json.loads(text) for text in raw]
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise ServerError(answer.status, f"the answer is no list: {error}") from None
+        return cls(items, raw, parts.total or 0, page, page_size)
+
+
+class FailedCancel(msgspec.Struct, frozen=True, rename="camel"):
+    """A master order that a batch cancel did not cancel, and why."""
+
+    master_order_id: str = ""
+    reason: str = ""
+
+
+class BatchCancelReply(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a batch cancel."""
+
+    success_count: int = 0
+    failed_orders: list[FailedCancel] = []
+
+    @classmethod
+    def of(cls, answer: Answer) -> BatchCancelReply:
+        try:
+            return msgspec.json.decode(answer.text, type=cls, strict=False)
+        except msgspec.MsgspecError as error:
+            raise ServerError(answer.status, f"the answer can't be read: {error}") from None
+
+
+class _Parts(msgspec.Struct):
+    items: list[msgspec.Raw] | None = None
+    total: int | None = None
+
+
+class _Envelope(msgspec.Struct):
+    code: Any
+    reason: Any = ""
+    message: msgspec.Raw = msgspec.Raw(b"")
+    traceId: Any = None  # noqa: N815 - the venue's name
+    serverTime: Any = None  # noqa: N815 - the venue's name
+
+
+class _Foreign(msgspec.Struct):
+    """The error body of a gateway in front of the venue."""
+
+    code: Any = None
+    msg: Any = None
+    message: Any = None
+    data: Any = None
+
+
+def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
+    """The result in a reply.  `clean` takes the secrets out of a text that goes into an error.
+
+    Raises:
+        APIError, ClientError, ServerError: the venue refused, or its answer can't be read.
+    """
+    try:
+        text = reply.body.decode()
+    except UnicodeDecodeError:
+        raise _placed(reply, ServerError(reply.status, "the answer is not UTF-8")) from None
+    envelope = _envelope(text)
+    if envelope is None:
+        if reply.status < 300:
+            return Answer(_checked(reply, text, clean), reply.status, reply.headers, False)
+        raise _placed(reply, _foreign(reply, text, clean))
+    result = bytes(envelope.message).decode()
+    if reply.status < 300 and str(envelope.code) == "200":
+        return Answer("" if result == "null" else result, reply.status, reply.headers, True)
+    error = APIError(
+        envelope.code,
+        _cleaned(envelope.reason, clean),
+        _cleaned(_decoded(result), clean),
+        envelope.traceId,
+        envelope.serverTime,
+    )
+    raise _placed(reply, error)
+
+
+def _envelope(text: str) -> _Envelope | None:
+    try:
+        envelope = msgspec.json.decode(text, type=_Envelope)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    # A gateway's own errors have a code, too, but neither a reason nor a message.
+    return envelope if envelope.reason or bytes(envelope.message) else None
+
+
+def _foreign(reply: Reply, text: str, clean: Callable[[str], str]) -> ClientError | ServerError:
+    try:
+        body = msgspec.json.decode(text, type=_Foreign)
+    except (msgspec.MsgspecError, RecursionError):
+        body = _Foreign()
+    message = clean(str(body.msg or body.message or text.strip()[:SHOWN]))
+    if 300 <= reply.status < 400:
+        return ServerError(reply.status, "the venue points to another address; is base_url right?")
+    if reply.status < 500:
+        return ClientError(reply.status, body.code, message, reply.headers, body.data)
+    return ServerError(reply.status, message)
+
+
+def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
+    """The text, if it is empty or JSON."""
+    if text.strip():
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            shown = clean(text.strip()[:SHOWN])
+            raise ServerError(
+                reply.status, f"the answer is not JSON; is base_url right? It begins: {shown}"
+            ) from None
+    return text.strip()
+
+
+def _placed(reply: Reply, error: RestError) -> RestError:
+    """The error with what the reply's head says."""
+    error.status_code = reply.status
+    error.retry_after = retry_after(reply.headers.get("retry-after", ""))
+    return error
+
+
+def retry_after(header: str, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither."""
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now())
+    except ValueError:
+        return None
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text) if text else ""
+    except (ValueError, RecursionError):
+        return text
+
+
+def _cleaned(value: Any, clean: Callable[[str], str]) -> str:
+    return clean(value if isinstance(value, str) else json.dumps(value))
