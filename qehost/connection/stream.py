@@ -29,6 +29,7 @@ READ_SIZE = 256 * 1024
 TLS_RECORD = 16 * 1024
 PONGS_A_READ = 16
 """Pings of one read that are answered, the last ones; RFC 6455 asks for the very last only."""
+ENDED = "the venue ended the connection without a close frame"
 FAREWELL = 1.0
 """Seconds to get rid of a close frame when the connection is at its end anyway."""
 
@@ -105,9 +106,11 @@ class Stream:
         self._send_timeout = send_timeout
         self._parser = FrameParser(max_message)
         self._buffer = bytearray(READ_SIZE)
-        self._lost: ConnectionLost | None = None
-        self._mute: ConnectionLost | None = None  # sending failed; what has come is still read
         self._close_sent = False
+        self._cut_off: ConnectionLost | None = None  # sending failed; what has come is still read
+        self._end: ConnectionLost | None = None  # nothing more can come
+        self._farewell: int | None = None  # the code to close with at the end, if any
+        self._lost: ConnectionLost | None = None  # the end, once it has been told
 
     def __repr__(self) -> str:
         return f"<Stream to {self.address}>"
@@ -118,7 +121,7 @@ class Stream:
 
     def pending(self) -> bool:
         """Whether `receive()` has something to give even if the socket is not readable."""
-        if self._lost is not None or self._mute is not None:
+        if self._end or self._cut_off:
             return True
         return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
@@ -128,31 +131,41 @@ class Stream:
         """What has come in, without waiting: `str`, `bytes`, `Ping` and `Pong`, in order.
 
         Pings have been answered already.  Raises `ConnectionLost` where the connection has ended,
-        in whichever way, once everything before its end has been returned; a close frame has been
-        answered by then.  Call `close()` or `abort()` after it.
+        in whichever way, once everything before its end has been returned; the venue's close frame
+        has been answered by then.  Call `close()` or `abort()` after it.
         """
-        if self._lost is not None:
+        if self._lost:
             raise self._lost
+        items: list[Item] = []
+        if not self._end:
+            items = self._take()
+            self._answer_pings(items)
+        if items or not self._end:
+            return items
+        # Only now, so that what the caller sent because of the last messages goes out before.
+        if self._farewell is not None:
+            self._send_close(self._farewell, "", FAREWELL)
+        self._lost = self._end
+        raise self._lost
+
+    def _take(self) -> list[Item]:
+        """Read and parse.  Notes the end if it finds it."""
         data = self._read()
         items = self._parser.feed(data)
-        if self._parser.violation is not None:
-            self._lost = self._parser.violation
-            self._say_farewell(self._lost.close_code)
+        if self._parser.violation:
+            self._end = self._parser.violation
+            self._farewell = self._end.close_code
         elif self._parser.closed:
             close = items.pop()
             assert isinstance(close, Close)
-            self._lost = _closed_by_venue(close.code, hide_query(close.reason, self._url))
-            self._say_farewell(close.code)
-        else:
-            self._answer_pings(items)
-            if not data and self._lost is None:
-                self._lost = self._mute
-        if self._lost is not None and not items:
-            raise self._lost
+            self._end = _closed_by_venue(close.code, hide_query(close.reason, self._url))
+            self._farewell = close.code
+        elif not data and not self._end:
+            self._end = self._cut_off
         return items
 
     def _read(self) -> bytes:
-        """What the socket holds, up to a buffer's size.  Notes the end if it finds it."""
+        """What the socket holds, up to a buffer's size."""
         view = memoryview(self._buffer)
         filled = 0
         try:
@@ -160,9 +173,7 @@ class Stream:
             while filled <= READ_SIZE - TLS_RECORD:
                 count = self._sock.recv_into(view[filled:])
                 if not count:
-                    self._lost = ConnectionLost(
-                        "the venue ended the connection without a close frame"
-                    )
+                    self._end = ConnectionLost(ENDED)
                     break
                 filled += count
                 if not isinstance(self._sock, ssl.SSLSocket):
@@ -170,7 +181,7 @@ class Stream:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
-            self._lost = _broken(error)
+            self._end = _broken(error)
         self.bytes_received += filled
         return bytes(view[:filled])
 
@@ -181,29 +192,29 @@ class Stream:
             # be sent at once is left out, the next ping will be answered.
             if not _wait(self._sock, selectors.EVENT_WRITE, 0):
                 break
-            try:
-                self._send(ping.payload, ABNF.OPCODE_PONG, self._send_timeout)
-            except ConnectionLost:
-                break  # it is noted, and raised after these items
+            self._send(ping.payload, ABNF.OPCODE_PONG, self._send_timeout)
 
     # --- sending -----------------------------------------------------------------------------
+    #
+    # Sending raises nothing.  Where it fails, or takes longer than the send time-out, that is the
+    # end of the connection, and `receive()` tells it after everything that has come before.
 
     def send_text(self, text: str) -> None:
-        """Raises `ConnectionLost`, also where it could not be sent within the send time-out."""
+        """Send one text message."""
         self._send(text.encode(), ABNF.OPCODE_TEXT, self._send_timeout)
 
     def send_binary(self, data: bytes) -> None:
-        """As `send_text`."""
+        """Send one binary message."""
         self._send(data, ABNF.OPCODE_BINARY, self._send_timeout)
 
     def send_ping(self, payload: bytes = b"") -> None:
-        """As `send_text`; at most 125 bytes."""
+        """Send a ping with a payload of at most 125 bytes."""
         self._send(payload, ABNF.OPCODE_PING, self._send_timeout)
 
     def _send(self, payload: bytes, opcode: int, timeout: float) -> None:
-        """Send one frame, or be done with the connection: half a frame can't be taken back."""
-        if lost := self._lost or self._mute:
-            raise lost
+        """Send one frame, or be cut off: half a frame can't be taken back."""
+        if self._lost or self._cut_off or (self._close_sent and opcode != ABNF.OPCODE_CLOSE):
+            return
         data = memoryview(ABNF.create_frame(payload, opcode).format())
         deadline = Deadline(timeout)
         try:
@@ -215,14 +226,11 @@ class Stream:
                 except ssl.SSLWantReadError:
                     _wait(self._sock, selectors.EVENT_READ, deadline.left())
         except TimeoutError:
-            self._lost = ConnectionLost(
+            self._cut_off = ConnectionLost(
                 f"the venue takes nothing any more: not sent within {timeout:g} s"
             )
-            raise self._lost from None
         except OSError as error:
-            # The peer has gone, but what it said before may still wait to be read.
-            self._mute = _broken(error)
-            raise self._mute from None
+            self._cut_off = _broken(error)
 
     # --- ending ------------------------------------------------------------------------------
 
@@ -235,9 +243,8 @@ class Stream:
         deadline = Deadline(timeout)
         items: list[Item] = []
         try:
-            with contextlib.suppress(ConnectionLost):
-                self._send_close(code, reason, timeout)
-            while self._lost is None:
+            self._send_close(code, reason, timeout)
+            while not self._lost:
                 _wait(self._sock, selectors.EVENT_READ, 0 if self.pending() else deadline.left())
                 deadline.left()  # a venue that goes on and on does not answer either
                 with contextlib.suppress(ConnectionLost):
@@ -266,17 +273,9 @@ class Stream:
             payload = b"" if code == NO_CODE else code.to_bytes(2) + _cut(reason, 123)
             self._send(payload, ABNF.OPCODE_CLOSE, timeout)
 
-    def _say_farewell(self, code: int) -> None:
-        """Answer a close frame, or say why we leave; as far as that is still possible."""
-        lost, self._lost = self._lost, None
-        with contextlib.suppress(ConnectionLost):
-            self._send_close(code, "", FAREWELL)
-        self._lost = lost
-
     def abort(self) -> None:
         """Close the socket at once.  Can be called again."""
-        if self._lost is None:
-            self._lost = ConnectionLost("the connection was closed here")
+        self._lost = self._lost or ConnectionLost("the connection was closed here")
         self._sock.close()
 
 
@@ -301,7 +300,7 @@ def _closed_by_venue(code: int, reason: str) -> ConnectionLost:
 
 def _broken(error: OSError) -> ConnectionLost:
     if isinstance(error, ssl.SSLEOFError):
-        return ConnectionLost("the venue ended the connection without a close frame")
+        return ConnectionLost(ENDED)
     if isinstance(error, ssl.SSLError):
         return ConnectionLost(f"the connection broke: TLS: {error.reason or error}")
     return ConnectionLost(f"the connection broke: {(error.strerror or str(error)).lower()}")
