@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,17 @@ from urllib.parse import quote
 from qehost.errors import JournalError
 from qehost.state import private_file
 
-__all__ = ["NewerFormat", "check_format", "connect", "explain", "is_damage", "migrate", "remove"]
+__all__ = [
+    "CORRUPT",
+    "NewerFormat",
+    "check_format",
+    "connect",
+    "explain",
+    "is_damage",
+    "migrate",
+    "remove",
+    "set_aside",
+]
 
 # Errors that say nothing about a file's content: it can't be got at, or not now.
 ACCESS = frozenset(
@@ -25,6 +36,7 @@ ACCESS = frozenset(
         sqlite3.SQLITE_READONLY,
     )
 )
+CORRUPT = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 # What SQLite may put beside a database; they take the database's mode.
 COMPANIONS = ("-wal", "-shm", "-journal")
 
@@ -114,7 +126,7 @@ def explain(path: Path, error: Exception) -> JournalError:
         text = "another process has it locked"
     elif code == sqlite3.SQLITE_IOERR:
         text = f"the disk is full or failing ({text})"
-    elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    elif code in CORRUPT:
         text = f"the file is damaged ({text})"
     return JournalError(str(path), text)
 
@@ -122,6 +134,22 @@ def explain(path: Path, error: Exception) -> JournalError:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether what was asked for can't be read, now or later, as opposed to got at."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF not in ACCESS
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a damaged database with its companions; the new name, None if there was none.
+
+    Raises OSError.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    for suffix in (*COMPANIONS, ""):
+        part = path.with_name(path.name + suffix)
+        try:
+            os.rename(part, aside.with_name(aside.name + suffix))
+        except FileNotFoundError:
+            if not suffix:
+                return None
+    return aside
 
 
 def remove(path: Path) -> int:

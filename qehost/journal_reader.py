@@ -40,13 +40,18 @@ class JournalReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, after_seq: int, limit_bytes: int = 1 << 20) -> list[Batch | Damage]:
-        """What comes after event `after_seq`, about `limit_bytes` of it; empty at the end.
+    def read(self, after_seq: int, chunk_bytes: int = 1 << 20) -> Iterator[Batch | Damage]:
+        """Everything after event `after_seq`, to the end that the journal has when it is reached.
 
         The first batch may begin at or before `after_seq`.  A hole between two batches was never
-        written: the journal could not be at that time, or has been pruned.  Go on with the last
-        `last_seq` that was returned.
+        written, since the journal could not be at that time, or it has been pruned.  About
+        `chunk_bytes` are held in memory.
         """
+        while chunk := self._chunk(after_seq, chunk_bytes):
+            yield from chunk
+            after_seq = chunk[-1].last_seq
+
+    def _chunk(self, after_seq: int, limit_bytes: int) -> list[Batch | Damage]:
         paths = segments(self.folder)
         for position in range(self._start(paths, after_seq), len(paths)):
             # First where the next file begins, then what is in this one: the writer may append

@@ -45,7 +45,8 @@ def prune(
     report says so.  The newest file stays: it may be in use.  Raises JournalError.
     """
     paths = segments(folder)
-    files = [file for path in paths if (file := _File.read(path)) is not None]
+    # Lazily: of a year of files, one or two are looked into.
+    files = (file for path in paths if (file := _File.read(path)) is not None)
     total = journal_bytes(folder)
     oldest_kept = 0 if keep_seconds is None else time.time_ns() - int(keep_seconds * 1e9)
     report = Pruned()

@@ -182,8 +182,10 @@ class Segment:
         rows = self._db.execute(f"SELECT {COLUMNS} {FROM}", {"after": after_seq})
         try:
             for row in rows:
-                found.append(self._checked(row, end))
-                size += len(row[5])
+                item = self._checked(row, end)
+                if item.last_seq > after_seq:
+                    found.append(item)
+                    size += len(row[5])
                 if size >= limit_bytes:
                     break
         except sqlite3.Error as error:

@@ -1,0 +1,291 @@
+"""The marks of a host process: how far it has come, and what it is doing right now.
+
+They stand in a file that the process maps into its memory, so a mark costs a tenth of a
+microsecond, and SIGKILL, a segmentation fault or `os._exit` can't take it back: the pages belong to
+the kernel.
+
+The file, in words of eight bytes, in the byte order of the machine::
+
+     0  magic, version, number of words before the names, bytes of the names, their CRC
+     8  the current call: count, plugin, hook, account, seq, start (monotonic ns)
+    16  two words for each account, −1 where none was ever set: its cursor, and the last event handed
+     …  the names of plugins, hooks and accounts, as JSON
+
+A torn write can't happen: each word is aligned and stored in one instruction.  The call is several
+words, so its count is written last when a call begins and first when it ends, and is odd in
+between.  From one plugin to the next at the same hook and event only the plugin and the start
+change, and either pair of those names a call that was just made.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import sys
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic_ns
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from qehost.database import NewerFormat, explain
+from qehost.errors import JournalError
+from qehost.segments import LARGEST_SEQ
+from qehost.state import private_folder
+
+__all__ = ["Call", "Marks", "MarksView"]
+
+log = logging.getLogger("qehost.cursors")
+
+MAGIC = 0x736B72616D6571  # "qemarks"; another byte order would show in it.
+VERSION = 1
+COUNT, PLUGIN, HOOK, ACCOUNT, SEQ, START = range(8, 14)
+CURSORS = 16
+NEVER = -1
+
+# For each account its cursor and the last event handed.
+Cursors: TypeAlias = dict[str, tuple[int, int]]
+
+
+class Call(NamedTuple):
+    """A call that is going on, or was when the process died.
+
+    `seq` is 0 and `account` is "" for a call that is about no event.  `since` is on the monotonic
+    clock, in seconds.
+    """
+
+    plugin: str
+    hook: str
+    account: str
+    seq: int
+    since: float
+
+
+class Names(msgspec.Struct, frozen=True):
+    plugins: tuple[str, ...]
+    hooks: tuple[str, ...]
+    accounts: tuple[str, ...]
+
+
+class Marks:
+    """For the host process: `enter` and `leave` around each call, `advance` after each event.
+
+    Plugins and hooks go by their place in the sequences given to `open`, as they are marked at every
+    call; accounts go by name.
+    """
+
+    def __init__(self, memory: mmap.mmap, accounts: Sequence[str]) -> None:
+        self._memory = memory
+        self._accounts = {account: place for place, account in enumerate(accounts)}
+        self._words = memoryview(memory).cast("q")
+        # From an even number: the process before this one may have died in a call.
+        self._count = 0
+        self._words[COUNT] = 0
+
+    @classmethod
+    def open(
+        cls, path: Path, plugins: Sequence[str], hooks: Sequence[str], accounts: Sequence[str]
+    ) -> Marks:
+        """Open or make the marks of this host process; `path` is `StateFolder.marks(process)`.
+
+        The cursors of a process before this one are kept, whatever plugins it had, and those of
+        accounts that are no longer there too.  A damaged file is set aside, and every account's
+        cursor is then 0: better all of the journal once more than an event not at all.
+
+        The call that a dead process was in is gone after this: read it with `MarksView` before.
+
+        Raises JournalError where the file can't be written; `in_memory` goes on without it.
+        Raises NewerFormat for the file of a newer qehost.
+        """
+        try:
+            private_folder(path.parent)
+            known: Cursors = {}
+            try:
+                known = _cursors(*_read(path))
+            except FileNotFoundError:
+                pass
+            except ValueError as error:
+                aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+                os.replace(path, aside)
+                log.error(
+                    "the cursors in %s can't be read (%s); they are now %s. Everything that is in "
+                    "the journal is delivered again, marked as redelivered",
+                    path,
+                    error,
+                    aside.name,
+                )
+                known = dict.fromkeys(accounts, (0, LARGEST_SEQ))
+            former = [name for name in known if name not in accounts]
+            names = Names(tuple(plugins), tuple(hooks), (*accounts, *former))
+            # Written in full, not stretched: a page without a place on a full disk would kill the
+            # process when it is touched.
+            draft = path.with_name(f"{path.name}.new")
+            draft.unlink(missing_ok=True)
+            fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                content = _content(names, known)
+                if os.write(fd, content) != len(content):
+                    raise JournalError(str(path), "the disk is full")
+                os.fsync(fd)
+                os.replace(draft, path)
+                return cls(mmap.mmap(fd, len(content)), accounts)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise explain(path, error) from error
+
+    @classmethod
+    def in_memory(
+        cls, plugins: Sequence[str], hooks: Sequence[str], accounts: Sequence[str]
+    ) -> Marks:
+        """Marks that end with the process, for a state folder that can't be written."""
+        content = _content(Names(tuple(plugins), tuple(hooks), tuple(accounts)), {})
+        memory = mmap.mmap(-1, len(content))
+        memory.write(content)
+        return cls(memory, accounts)
+
+    def account(self, account: str) -> None:
+        """The account of the calls that follow, as far as they are about an event."""
+        self._words[ACCOUNT] = self._accounts[account]
+
+    def enter(self, plugin: int, hook: int, seq: int) -> None:
+        """A call begins, of event `seq` (0: of none), or the next plugin's turn of the same."""
+        words = self._words
+        words[PLUGIN] = plugin
+        words[HOOK] = hook
+        words[SEQ] = seq
+        words[START] = monotonic_ns()
+        words[COUNT] = self._count + 1
+
+    def leave(self) -> None:
+        """The call has ended."""
+        self._count = count = self._count + 2
+        self._words[COUNT] = count
+
+    def cursor(self, account: str) -> int | None:
+        """The last event that this process is done with; None: none was ever set.
+
+        Then nothing of this account was ever given to this process: set where it begins before
+        anything is delivered.
+        """
+        seq = self._words[CURSORS + 2 * self._accounts[account]]
+        return None if seq == NEVER else seq
+
+    def advance(self, account: str, seq: int) -> None:
+        """This process is done with the account's events up to `seq`."""
+        self._words[CURSORS + 2 * self._accounts[account]] = seq
+
+    def handed(self, account: str) -> int:
+        """The last event that may have been handed to a plugin before, 0 if none was."""
+        return max(0, self._words[CURSORS + 2 * self._accounts[account] + 1])
+
+    def hand(self, account: str, seq: int) -> None:
+        """Events up to `seq` are about to be handed over."""
+        self._words[CURSORS + 2 * self._accounts[account] + 1] = seq
+
+    def sync(self) -> None:
+        """Bring the marks to the disk, for `durability = "power"`."""
+        self._memory.flush()
+
+    def close(self) -> None:
+        """Bring the marks to the disk and let go of the file."""
+        self._memory.flush()
+        self._words.release()
+        self._memory.close()
+
+
+class MarksView:
+    """For the supervisor and the command line: what a host process has marked.
+
+    Each call reads the file anew, so it follows a process that was started again, and tells the
+    last words of one that has died.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def current(self) -> Call | None:
+        """The call that is going on; None: there is none, or no such file.
+
+        Raises JournalError for a file that can't be read.
+        """
+        found, again = self._read(), self._read()
+        if found is None or again is None:
+            return None
+        words, names = found
+        # If the process went on while this was read, the words may be of two calls, and none of
+        # them is going on any more.
+        if words[COUNT] % 2 == 0 or words[COUNT] != again[0][COUNT]:
+            return None
+        account = words[ACCOUNT] if words[SEQ] else NEVER
+        return Call(
+            _name(names.plugins, words[PLUGIN]),
+            _name(names.hooks, words[HOOK]),
+            _name(names.accounts, account),
+            words[SEQ],
+            words[START] / 1e9,
+        )
+
+    def cursors(self) -> dict[str, int]:
+        """The cursor of each account that has one.  Raises JournalError."""
+        found = self._read()
+        if found is None:
+            return {}
+        return {name: cursor for name, (cursor, _) in _cursors(*found).items() if cursor != NEVER}
+
+    def _read(self) -> tuple[memoryview, Names] | None:
+        try:
+            return _read(self.path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise JournalError(str(self.path), f"the marks can't be read: {error}") from error
+
+
+def _content(names: Names, known: Cursors) -> bytes:
+    text = msgspec.json.encode(names)
+    text = text.ljust(-(-len(text) // 8) * 8)
+    length = CURSORS + 2 * len(names.accounts)
+    words = [0] * length
+    words[:5] = [MAGIC, VERSION, length, len(text), zlib.crc32(text)]
+    words[ACCOUNT] = NEVER
+    words[CURSORS:] = [
+        word for account in names.accounts for word in known.get(account, (NEVER, NEVER))
+    ]
+    return b"".join(word.to_bytes(8, sys.byteorder, signed=True) for word in words) + text
+
+
+def _read(path: Path) -> tuple[memoryview, Names]:
+    """Raises OSError, or ValueError for a file that is not what it should be."""
+    content = path.read_bytes()
+    try:
+        head = memoryview(content[: CURSORS * 8]).cast("q")
+        magic, version, length, size, crc = head[:5]
+    except (TypeError, ValueError) as error:
+        raise ValueError("it was cut off") from error
+    if magic != MAGIC:
+        raise ValueError("it holds no marks")
+    if version > VERSION:
+        raise NewerFormat(
+            str(path), f"was written by a newer qehost (format {version}): update qehost"
+        )
+    text = content[length * 8 :][:size]
+    if len(text) != size or zlib.crc32(text) != crc:
+        raise ValueError("its names are damaged")
+    names = msgspec.json.decode(text, type=Names)
+    if length != CURSORS + 2 * len(names.accounts):
+        raise ValueError("its length is wrong")
+    return memoryview(content[: length * 8]).cast("q"), names
+
+
+def _cursors(words: memoryview, names: Names) -> Cursors:
+    pairs = words[CURSORS:].tolist()
+    return dict(zip(names.accounts, zip(pairs[::2], pairs[1::2], strict=True), strict=True))
+
+
+def _name(names: tuple[str, ...], index: int) -> str:
+    return names[index] if 0 <= index < len(names) else ""
