@@ -68,7 +68,7 @@ class Connection:
         self._read = read
         self._frames = frame_buffer(self._receive, skip_utf8_validation=True)
         self._outbox: deque[_Item] = deque()
-        self._waiting = 0  # bytes in the outbox
+        self.waiting = 0  # bytes in the outbox
         self._changed = threading.Condition()
         self._ending = False  # nothing more is accepted for sending
         self._sending = False  # the writer may hang in the socket
@@ -87,8 +87,8 @@ class Connection:
             if self._ending:
                 return
             self._outbox.append(data)
-            self._waiting += len(data)
-            if self._waiting <= OUTBOX_LIMIT:
+            self.waiting += len(data)
+            if self.waiting <= OUTBOX_LIMIT:
                 if len(self._outbox) == 1:
                     self._changed.notify()
                 return
@@ -194,11 +194,11 @@ class Connection:
         while self._outbox and size < _WRITE_SIZE:
             item = self._outbox.popleft()
             if not isinstance(item, bytes):
-                self._waiting -= size
+                self.waiting -= size
                 return b"".join(chunks), item
             chunks.append(item)
             size += len(item)
-        self._waiting -= size
+        self.waiting -= size
         return b"".join(chunks), None
 
     def _shut_write(self) -> None:

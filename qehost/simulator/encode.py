@@ -54,6 +54,8 @@ def v2_object(subject: MasterOrderDetail | OrderDetail) -> dict[str, Any]:
             value = ""
         elif as_string:
             value = str(value)
+        elif name == "max_trigger_wait_timeout_action" and value:
+            value = int(value)  # a code that the venue writes as a number
         elif name == "commission":
             value = {currency: _plain(amount) for currency, amount in value.items()}
         result[camel] = value

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -16,6 +13,7 @@ import msgspec
 from qehost.messages import MasterOrderDetail
 from qehost.simulator.accounts import LISTEN_KEY_LIFETIME, Account, Accounts
 from qehost.simulator.encode import v2_object
+from qehost.simulator.fields import created, filters, json_object, updated, whole
 from qehost.simulator.instruments import find
 from qehost.simulator.refusal import Refused
 from qehost.simulator.signatures import check_signature
@@ -99,7 +97,7 @@ class Rest:
         account = self._accounts.by_api_key(request.api_key)
         if account is None:
             raise Refused(401, "API_KEY_INVALID", "the header X-MBX-APIKEY holds no known key")
-        body = _json_object(request.body)
+        body = json_object(request.body)
         params = check_signature(account, request.query, body, now_ms)
         result = handler(_Call(account, params, body, now_ms, name))
         return Reply(200, envelope(200, result, "", now_ms), account=account)
@@ -123,11 +121,11 @@ class Rest:
 
     def master_orders(self, call: _Call) -> dict[str, Any]:
         names = ("status", "exchange", "symbol", "algorithm", "apiKeyId", "masterOrderId")
-        return _page(call, call.account.history.master_orders(*_filters(call.params, names)))
+        return _page(call, call.account.history.master_orders(*filters(call.params, names)))
 
     def order_fills(self, call: _Call) -> dict[str, Any]:
         names = ("masterOrderId", "orderId", "clientOrderId", "symbol", "status")
-        return _page(call, call.account.history.order_fills(*_filters(call.params, names)))
+        return _page(call, call.account.history.order_fills(*filters(call.params, names)))
 
     def master_order(self, call: _Call) -> dict[str, Any]:
         return _found(call.account.history.master_order(call.id), call.id)
@@ -136,19 +134,10 @@ class Rest:
         return _found(call.account.history.by_client_order_id(call.id), call.id)
 
     def create(self, call: _Call) -> dict[str, Any]:
-        given = dict(call.body)
-        for name in ("exchange", "symbol", "side", "algorithm", "executionDurationSeconds"):
-            if not given.get(name):
-                raise Refused(400, "INVALID_ARGUMENT", f"{name} is required")
-        category = str(given.pop("marketType", "")).lower()
-        instrument = find(given.pop("symbol"), category)
+        fields = created(call.body)
+        instrument = find(call.body["symbol"], str(call.body["marketType"]).lower())
         if instrument is None:
             raise Refused(400, "INVALID_ARGUMENT", "no such symbol in that marketType")
-        if given["side"] not in ("buy", "sell"):
-            raise Refused(400, "INVALID_ARGUMENT", "side must be buy or sell")
-        if bool(given.get("totalQuantity")) == bool(given.get("orderNotional")):
-            raise Refused(400, "INVALID_ARGUMENT", "one of totalQuantity and orderNotional")
-        fields = {_SNAKE[name]: _value(name, given[name]) for name in given if name in _CREATE}
         quantity = fields.pop("total_quantity", None)
         detail = call.account.market.create(call.now_ms, instrument, fields, quantity)
         return {
@@ -167,11 +156,7 @@ class Rest:
         return self._act(call, call.account.market.cancel)
 
     def update(self, call: _Call) -> dict[str, Any]:
-        unknown = call.body.keys() - _UPDATE
-        if unknown or not call.body:
-            what = f"{min(unknown)} can't be updated" if unknown else "nothing to update"
-            raise Refused(400, "INVALID_ARGUMENT", what)
-        fields = {_SNAKE[name]: _value(name, value) for name, value in call.body.items()}
+        fields = updated(call.body)
         call.account.market.update(call.id, call.now_ms, fields)
         return {"success": True, "message": "updated"}
 
@@ -208,60 +193,6 @@ _ROUTES = (
     ("GET", "/user/trading/v2/order-fills", "order_fills"),
 )
 
-_SNAKE = {
-    "".join([head := name.split("_")[0], *map(str.capitalize, name.split("_")[1:])]): name
-    for name in (*MasterOrderDetail.__struct_fields__, "order_id")
-}
-_BOOLEANS = frozenset(
-    {"enableMake", "strictUpBound", "tailOrderProtection", "mustComplete", "reduceOnly"}
-    | {"isMargin", "isTargetPosition"}
-)
-_DECIMALS = frozenset(
-    {"totalQuantity", "orderNotional", "upTolerance", "lowTolerance", "makerRateLimit", "povLimit"}
-    | {"povMinLimit", "worstPrice", "triggerPrice", "triggerPrice1"}
-)
-_UPDATE = frozenset(
-    {"totalQuantity", "orderNotional", "upTolerance", "lowTolerance", "enableMake"}
-    | {"makerRateLimit", "strictUpBound", "povLimit", "povMinLimit", "worstPrice"}
-    | {"tailOrderProtection", "mustComplete", "executionDurationSeconds"}
-)
-_CREATE = frozenset(
-    _UPDATE
-    | {"apiKeyId", "exchange", "side", "algorithm", "marginType", "reduceOnly", "isMargin"}
-    | {"isTargetPosition", "clientOrderId", "notes", "triggerPrice", "triggerPrice1"}
-)
-
-
-def _value(name: str, value: Any) -> Any:
-    """A field of a body, in the type of `MasterOrderDetail`."""
-    if name in _BOOLEANS:
-        if not isinstance(value, bool):
-            raise Refused(400, "INVALID_ARGUMENT", f"{name} must be true or false")
-        return value
-    if name == "executionDurationSeconds":
-        if not isinstance(value, int) or value <= 10:
-            raise Refused(400, "INVALID_ARGUMENT", f"{name} must be greater than 10")
-        return value
-    if name in _DECIMALS:
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite():
-            raise Refused(400, "INVALID_ARGUMENT", f"{name} must be a decimal number")
-        return number
-    return str(value)
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body) if body else {}
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise Refused(400, "INVALID_BODY", "the body must be a JSON object")
-    return value
-
 
 def _found(detail: MasterOrderDetail | None, name: str) -> dict[str, Any]:
     if detail is None:
@@ -269,27 +200,9 @@ def _found(detail: MasterOrderDetail | None, name: str) -> dict[str, Any]:
     return v2_object(detail)
 
 
-def _filters(
-    params: dict[str, str], names: tuple[str, ...]
-) -> tuple[dict[str, str], datetime | None, datetime | None]:
-    wanted = {_SNAKE[name]: params[name] for name in names if params.get(name)}
-    return wanted, _moment(params, "startTime"), _moment(params, "endTime")
-
-
-def _moment(params: dict[str, str], name: str) -> datetime | None:
-    text = params.get(name)
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(400, "INVALID_ARGUMENT", f"{name} must be RFC 3339") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _page(call: _Call, found: list[Any]) -> dict[str, Any]:
-    page = _whole(call.params, "page", 1)
-    size = _whole(call.params, "pageSize", _PAGE_SIZE)
+    page = whole(call.params, "page", 1)
+    size = whole(call.params, "pageSize", _PAGE_SIZE)
     if size > _PAGE_SIZE_MAX:
         raise Refused(400, "INVALID_ARGUMENT", f"pageSize must be at most {_PAGE_SIZE_MAX}")
     items = found[(page - 1) * size : page * size]
@@ -299,10 +212,3 @@ def _page(call: _Call, found: list[Any]) -> dict[str, Any]:
         "page": page,
         "pageSize": size,
     }
-
-
-def _whole(params: dict[str, str], name: str, default: int) -> int:
-    text = params.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise Refused(400, "INVALID_ARGUMENT", f"{name} must be a whole number from 1")
-    return int(text)
