@@ -1,4 +1,4 @@
-"""Numbers as people read them.  Nothing is rounded without a `≈` that says so."""
+"""Numbers as people read them.  Nothing but an average is rounded without a `≈` that says so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 __all__ = [
     "EXACT",
     "MISSING",
+    "average",
     "clean",
     "exact",
     "fitted",
@@ -28,6 +29,7 @@ _LONGEST_EXPONENT = 40
 # A quotient that does not end has 28 digits; no venue quotes a price with more than these.
 _PRICE_DIGITS = 15
 _QUOTIENT = Context(prec=10)
+_AVERAGE = Context(prec=8)
 
 
 def exact(value: Decimal | None) -> str:
@@ -63,6 +65,10 @@ def fitted(value: Decimal | None, width: int) -> str:
     text = grouped(value)
     if value is None or len(text) <= width or not value.is_finite():
         return text
+    value = value.normalize(EXACT)  # the zeros at the end are the first to go, and no loss
+    text = grouped(value)
+    if len(text) <= width:
+        return text
     whole, _, fraction = text.partition(".")
     if "E" not in text and len(whole) < width:
         places = min(len(fraction), max(0, width - len(whole) - 2))
@@ -71,6 +77,13 @@ def fitted(value: Decimal | None, width: int) -> str:
         if rounded and len(grouped(rounded)) < width:
             return "≈" + grouped(rounded)
     return f"≈{value:.0E}"
+
+
+def average(value: Decimal | None) -> str:
+    """An average price, to eight digits.  Nearly every one is rounded, so it has no `≈`."""
+    if value is None or not value.is_finite() or len(value.as_tuple().digits) <= _AVERAGE.prec:
+        return grouped(value)
+    return grouped(value.normalize(_AVERAGE))
 
 
 def per_cent(share: float | None) -> str:

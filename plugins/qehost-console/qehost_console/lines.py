@@ -140,9 +140,9 @@ def disconnected_line(reason: str, event: DisconnectedEvent) -> Line:
     )
 
 
-def error_line(error: Error, event: Event | None, now: int) -> Line:
-    """An error, with what could not be read where that is the matter.  `now` is epoch ns."""
-    at, account = (event.received_at, event.account) if event is not None else (now, "")
+def error_line(error: Error, event: Event | None, at: int) -> Line:
+    """An error, with what could not be read where that is the matter.  `at` is epoch ns."""
+    account = event.account if event is not None else ""
     raw = ""
     if isinstance(error, DecodeError):
         raw = error.raw or (event.raw if event is not None else "")

@@ -17,8 +17,8 @@ from qehost_console.lines import Line, plain
 
 __all__ = ["Output"]
 
-# Elsewhere than on a terminal nothing tells a width; the summary's own lines are narrower.
-_WIDTH_ELSEWHERE = 100
+# A file has no width, and no line of the summary is longer than this.
+_WIDTH_ELSEWHERE = 500
 
 
 class Output:

@@ -8,10 +8,11 @@ QUIET = "dim"
 LOUD = "bold red"
 
 _STATUS = {
-    "NEW": "cyan",
-    "WAITING": "cyan",
-    "PLACED": "cyan",
-    "PROCESSING": "bold blue",
+    # No blue: on black it is the colour that most themes leave unreadable.
+    "NEW": "",
+    "WAITING": "",
+    "PLACED": "",
+    "PROCESSING": "cyan",
     "PAUSED": "yellow",
     "COMPLETED": "green",
     "COMPLETED_WITHTAIL": "green",

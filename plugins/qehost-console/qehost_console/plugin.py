@@ -78,7 +78,8 @@ class Console:
     ) -> None:
         self._seen(event)
         master = self._picture.master_order(message, detail, event)
-        if self._display.detailed:
+        # A rejection is loud in either style: the table has no room for its reason.
+        if self._display.detailed or master.status.upper() == "REJECTED":
             unit = detail.quote_currency if master.in_quote else detail.base_currency
             self._display.say(lines.master_line(master, unit, event), event.received_at)
 
@@ -106,8 +107,8 @@ class Console:
         if isinstance(event, ErrorEvent):
             self._tally.event(event)
         self._tally.error(error)
-        now = time.time_ns()
-        self._display.say(lines.error_line(error, event, now), now)
+        at = time.time_ns() if event is None else event.received_at
+        self._display.say(lines.error_line(error, event, at), at)
 
     def on_connected(self, event: ConnectedEvent) -> None:
         self._tally.event(event)

@@ -71,10 +71,11 @@ def _kind(tally: Tally, kind: str) -> Text | None:
     counts = {origin: n for (name, origin), n in tally.kinds.items() if name == kind}
     if not counts:
         return None
-    text = Text(f"{sum(counts.values()):,}")
+    total = sum(counts.values())
+    text = Text(f"{total:,}")
     for origin, note in _NOTES.items():
-        if counts.get(origin):
-            text.append(f"  {counts[origin]:,} {note}", QUIET)
+        if count := counts.get(origin):
+            text.append(f"  {note}" if count == total else f"  {count:,} {note}", QUIET)
     return text
 
 
@@ -93,8 +94,9 @@ def _latency(latency: Latency) -> Text:
 
 
 def _connections(picture: Picture) -> Text:
-    opened = sum(link.opened for link in picture.links.values())
-    text = Text(f"{opened:,} opened, {picture.reconnects:,} of them again")
+    text = Text(f"{sum(link.opened for link in picture.links.values()):,} opened")
+    if picture.reconnects:
+        text.append(f", {picture.reconnects:,} of them reconnects", "yellow")
     if picture.unheard:
         text.append(f"  {picture.unheard / 1e9:.1f} s without a stream", "yellow")
     return text
@@ -113,7 +115,7 @@ def _volumes(run: Run) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=QUIET)
     table.add_column("volume", no_wrap=True)
     for name in ("fills", "bought", "sold", "notional"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     table.add_column("")
     totals: dict[str, Decimal] = {}
     ranked = sorted(run.tally.volumes.items(), key=lambda item: item[1].notional, reverse=True)
@@ -124,16 +126,20 @@ def _volumes(run: Run) -> Table:
             table.add_row(
                 Text.assemble((symbol, "bold"), (f" {category}", QUIET)),
                 f"{volume.fills:,}",
-                grouped(volume.bought) if volume.bought else "",
-                grouped(volume.sold) if volume.sold else "",
-                grouped(volume.notional),
+                _sum(volume.bought),
+                _sum(volume.sold),
+                _sum(volume.notional),
                 quote,
             )
     if len(ranked) > _MOST_SYMBOLS:
         table.add_row(Text(f"and {len(ranked) - _MOST_SYMBOLS} more symbols", QUIET))
     if len(ranked) > 1:
         for quote, total in sorted(totals.items(), key=lambda item: item[1], reverse=True):
-            table.add_row(
-                Text("all", QUIET), "", "", "", Text(grouped(total), "bold"), quote or "(V1)"
-            )
+            name = quote or "in unnamed currencies"
+            table.add_row(Text("all", QUIET), "", "", "", Text(_sum(total), "bold"), name)
     return table
+
+
+def _sum(value: Decimal) -> str:
+    """Exact; the zeros at the end of a sum tell nothing."""
+    return grouped(value.normalize(EXACT)) if value else ""

@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qehost_console.figures import fitted, per_cent, short_id, span, split_second
+from qehost_console.figures import average, fitted, per_cent, short_id, span, split_second
 from qehost_console.palette import LOUD, QUIET, side_style, status_label, status_style
 from qehost_console.state import Fill, Master, Picture
 
@@ -22,10 +22,13 @@ __all__ = ["Gauges", "Room", "fill_rows", "panel", "plan", "visible_masters"]
 
 # For this long an order that ended keeps its colours; then it fades.
 _FRESH_MS = 10_000
-# Two rules, two headers, one more rule and the status bar.
+# A rule and a header over each part, a rule over the status bar.
 _FRAME_ROWS = 6
-# Rows above the picture that stay free for the log.
-_LOG_ROWS = 4
+_FILLS_FRAME = 2
+# From so many columns on there are two blanks between columns, and wider ones.
+_SPACIOUS = 96
+# Rows above the picture that stay free for the log, on a screen of usual and of small height.
+_LOG_ROWS, _FEW_LOG_ROWS, _SMALL = 4, 2, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,12 @@ class Room:
 def plan(size: tuple[int, int], masters: int, fills: int) -> Room:
     """Share the rows of a screen of `size` (columns, rows) between so many masters and fills."""
     columns, rows = size
-    free = max(0, rows - _LOG_ROWS - _FRAME_ROWS)
+    free = rows - (_LOG_ROWS if rows >= _SMALL else _FEW_LOG_ROWS) - _FRAME_ROWS
+    if free < 4:
+        return Room(columns, max(1, min(masters, free + _FILLS_FRAME)), 0)
     kept = min(fills, max(3, free // 4))
     shown = min(masters, max(1, free - kept))
-    return Room(columns, shown, min(fills, max(0, free - shown)))
+    return Room(columns, shown, min(fills, free - shown))
 
 
 def visible_masters(picture: Picture, rows: int) -> tuple[list[Master], int]:
@@ -69,9 +74,10 @@ def visible_masters(picture: Picture, rows: int) -> tuple[list[Master], int]:
     left_out = 0
     if len(running) > rows:
         # One row goes to the line that says how many there are.
+        shown = max(1, rows - 1)
+        left_out = len(running) - shown
         running.sort(key=lambda master: master.updated, reverse=True)
-        left_out = len(running) - (rows - 1)
-        running = running[: rows - 1]
+        running = running[:shown]
     running.sort(key=lambda master: (master.started, master.id))
     room = 0 if left_out else rows - len(running)
     ended = sorted(picture.ended.values(), key=lambda master: master.ended or 0, reverse=True)
@@ -85,9 +91,12 @@ def panel(picture: Picture, gauges: Gauges, room: Room) -> list[RenderableType]:
         _rule("master orders", f"{running} running, {ended} ended", room.width)
     ]
     masters, left_out = visible_masters(picture, room.masters)
-    parts.append(_masters(masters, picture, gauges.now // 1_000_000, room.width))
-    if left_out:
-        parts.append(Text(f" … and {left_out} more running", QUIET))
+    if masters:
+        parts.append(_masters(masters, picture, gauges.now // 1_000_000, room.width))
+    else:
+        parts.append(Text("no master order yet", QUIET))
+    if left_out and room.masters > 1:
+        parts.append(Text(f"… and {left_out} more running", QUIET))
     if room.fills:
         parts.append(_rule("latest fills", "", room.width))
         latest = list(picture.fills)[: -room.fills - 1 : -1]
@@ -116,23 +125,27 @@ class _Column:
 
 
 def _masters(masters: Sequence[Master], picture: Picture, now: int, width: int) -> Table:
-    gap = 1 if width < 96 else 2
+    gap, amount = (1, 10) if width < _SPACIOUS else (2, 14)
     bar_least = 8
     columns = [
-        _Column("account", 8, lambda m: Text(m.account), drop=3 if _several(picture) else 9),
+        _Column("account", 8, lambda m: Text(m.account), drop=1 if _several(picture) else 9),
         _Column("order", 6, lambda m: Text(short_id(m.id), QUIET), drop=4),
         _Column("algo", 5, lambda m: Text(m.algorithm)),
-        _Column("symbol", _widest([m.symbol for m in masters], 8, 14), lambda m: _symbol(m)),
+        _Column("symbol", _symbols(masters, picture, width), lambda m: _symbol(m)),
         _Column("side", 4, lambda m: Text(m.side, side_style(m.side))),
         _Column("filled", 12, lambda m: Text(fitted(m.done, 12)), right=True, drop=5),
-        _Column("quantity", 10 if width < 96 else 14, lambda m: _target(m, picture, width), True),
+        _Column(
+            "quantity", 10 if width < _SPACIOUS else 14, lambda m: _target(m, picture, width), True
+        ),
         _Column("progress", bar_least + 5, lambda m: Text()),
-        _Column("avg price", 10, lambda m: Text(fitted(m.average, 10)), right=True),
+        _Column("avg price", 10, lambda m: Text(average(m.average)), right=True),
         _Column("status", 10, lambda m: _status(m)),
         _Column("fills", 5, lambda m: Text(f"{m.fills:,}" if m.fills else ""), True, drop=6),
         _Column("maker", 5, lambda m: _maker(m), True, drop=7),
         _Column("age", 6, lambda m: Text(span(m.elapsed(now))), right=True, drop=2),
-        _Column("of", 7, lambda m: Text(span(m.duration) if m.duration else "", QUIET), drop=5),
+        _Column(
+            "planned", 7, lambda m: Text(span(m.duration) if m.duration else "", QUIET), drop=5
+        ),
     ]
     columns = [column for column in columns if column.drop < 9]
     while _width(columns, gap) > width - 1 and any(column.drop for column in columns):
@@ -163,8 +176,9 @@ def _width(columns: Sequence[_Column], gap: int) -> int:
     return sum(column.width + gap for column in columns) - gap
 
 
-def _widest(texts: Sequence[str], least: int, most: int) -> int:
-    return max([least, *(min(most, len(text)) for text in texts)])
+def _symbols(rows: Sequence[Master | Fill], picture: Picture, width: int) -> int:
+    most = 14 if width >= _SPACIOUS else 10 if _several(picture) else 12
+    return max([8, *(min(most, len(row.symbol)) for row in rows)])
 
 
 def _several(picture: Picture) -> bool:
@@ -175,8 +189,7 @@ def _symbol(master: Master) -> Text:
     return Text(master.symbol, "bold")
 
 
-def _target(master: Master, picture: Picture, width: int) -> Text:
-    room = 10 if width < 96 else 14
+def _target(master: Master, picture: Picture, room: int) -> Text:
     if not master.in_quote:
         return Text(fitted(master.target, room))
     # An order for an amount of money: without its currency it would read as a quantity.
@@ -193,6 +206,10 @@ def _maker(master: Master) -> Text:
     return Text("" if rate is None or not rate.is_finite() else per_cent(float(rate)), QUIET)
 
 
+def _planned(master: Master) -> Text:
+    return Text(span(master.duration) if master.duration else "", QUIET)
+
+
 def _progress(master: Master, now: int, width: int) -> Text:
     """A bar and the percentage; a tick in the bar where the schedule is."""
     share = master.share
@@ -200,7 +217,7 @@ def _progress(master: Master, now: int, width: int) -> Text:
         return Text("─" * width, QUIET).append(f" {per_cent(None):>4}", QUIET)
     halves = int(min(1.0, max(0.0, share)) * width * 2)
     full, half = divmod(halves, 2)
-    style = "green" if master.ended is not None else "blue"
+    style = "green" if master.ended is not None else "cyan"
     text = Text("━" * full + "╸" * half, style)
     text.append("─" * (width - full - half), QUIET)
     schedule = master.schedule(now)
@@ -214,38 +231,50 @@ def _progress(master: Master, now: int, width: int) -> Text:
 
 def fill_rows(fills: Sequence[Fill], picture: Picture, width: int) -> Table:
     """The latest fills, the newest on top."""
-    gap = 1 if width < 96 else 2
-    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style=QUIET)
-    amount = 14 if width < 96 else 18
-    table.add_column("time", width=12, no_wrap=True, style=QUIET)
-    if _several(picture):
+    narrow, several = width < _SPACIOUS, _several(picture)
+    table = Table(
+        box=None, padding=(0, 1 if narrow else 2, 0, 0), pad_edge=False, header_style=QUIET
+    )
+    amount = (12 if several else 14) if narrow else (16 if width < 120 else 18)
+    milliseconds = not (narrow and several)
+    table.add_column("time", width=12 if milliseconds else 8, no_wrap=True, style=QUIET)
+    if several:
         table.add_column("account", width=8, no_wrap=True, overflow="ellipsis")
-    table.add_column("symbol", width=_widest([f.symbol for f in fills], 8, 14), no_wrap=True)
+    table.add_column("symbol", width=_symbols(fills, picture, width), no_wrap=True)
     table.add_column("side", width=4, no_wrap=True)
     for name in ("quantity", "price", "notional"):
         table.add_column(name, width=amount, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, overflow="ellipsis")
     for fill in fills:
-        quote = picture.quotes.get(fill.symbol, "")
-        note = "caught up" if fill.origin == "catch_up" else ""
         row = [
-            Text(_clock(fill.at)),
+            Text(_clock(fill.at, milliseconds)),
             Text(fill.symbol, "bold"),
             Text(fill.side, side_style(fill.side)),
             Text(fitted(fill.quantity, amount)),
             Text(fitted(fill.price, amount)),
             Text(fitted(fill.notional, amount)),
-            Text(quote, QUIET).append(f" {note}" if note else "", "yellow"),
+            _beside(fill, picture, narrow),
         ]
-        if _several(picture):
+        if several:
             row.insert(1, Text(fill.account))
         table.add_row(*row)
     return table
 
 
-def _clock(at: int) -> str:
+def _beside(fill: Fill, picture: Picture, narrow: bool) -> Text:
+    """What has no column of its own: the currency, the master order, and where it came from."""
+    text = Text(picture.quotes.get(fill.symbol, ""), QUIET)
+    if not narrow:
+        text.append(f"  {short_id(fill.master_id)}")
+    if fill.origin == "catch_up":
+        text.append("  caught up", "yellow")
+    return text
+
+
+def _clock(at: int, milliseconds: bool) -> str:
     seconds, rest = divmod(at, 1_000_000_000)
-    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03}"
+    text = time.strftime("%H:%M:%S", time.localtime(seconds))
+    return f"{text}.{rest // 1_000_000:03}" if milliseconds else text
 
 
 def _status_bar(picture: Picture, gauges: Gauges, width: int) -> Text:

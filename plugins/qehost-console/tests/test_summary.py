@@ -1,0 +1,145 @@
+import io
+from decimal import Decimal
+
+from qehost.errors import ConnectError, GapError
+from rich.console import Console as Terminal
+
+from qehost_console.latency import Latency
+from qehost_console.state import Picture
+from qehost_console.summary import Run, summary
+from qehost_console.tally import Tally
+
+
+def printed(run, width=100):
+    terminal = Terminal(file=io.StringIO(), width=width)
+    for part in summary(run):
+        terminal.print(part)
+    return terminal.file.getvalue()
+
+
+def run(**facts):
+    return Run(
+        **{
+            "seconds": 10.0,
+            "reason": "stopped by SIGTERM",
+            "picture": Picture(),
+            "tally": Tally(),
+            "latency": Latency(),
+            **facts,
+        }
+    )
+
+
+def traded(venue, *fills):
+    picture, tally = Picture(), Tally()
+    picture.order(venue.order()[1])
+    for facts in fills:
+        message, detail, event = venue.fill(**facts)
+        tally.event(event)
+        tally.fill(picture.fill(message, detail, event), message.category)
+    return run(picture=picture, tally=tally)
+
+
+def test_volumes_are_exact_to_the_last_digit(venue):
+    text = printed(
+        traded(
+            venue,
+            {"quantity": "12345678901234567890.000000000000000001", "price": "1"},
+            {"quantity": "0.000000000000000009", "price": "1", "side": "sell"},
+        ),
+        width=200,
+    )
+    assert "12,345,678,901,234,567,890.000000000000000001" in text
+    assert "0.000000000000000009" in text
+    assert "12,345,678,901,234,567,890.00000000000000001" in text
+
+
+def test_no_digit_is_cut_off_on_a_narrow_terminal(venue):
+    text = printed(traded(venue, {"quantity": "12345678.123456789012345678", "price": "1"}), 40)
+    assert "…" not in text
+    assert text.count("8") == 2 * "12345678.123456789012345678".count("8")
+
+
+def test_buying_and_selling_are_told_apart_and_the_currency_is_named(venue):
+    text = printed(
+        traded(
+            venue,
+            {"quantity": "3", "price": "10"},
+            {"quantity": "1", "price": "10", "side": "sell"},
+        )
+    )
+    row = next(line for line in text.splitlines() if line.startswith("BTCUSDT"))
+    assert row.split() == ["BTCUSDT", "perp", "2", "3", "1", "40", "USDT"]
+
+
+def test_totals_are_kept_apart_by_currency(venue):
+    result = traded(
+        venue,
+        {"quantity": "1", "price": "10"},
+        {"quantity": "1", "price": "7", "symbol": "ETHBTC"},
+        {"quantity": "1", "price": "5", "symbol": "NEW"},
+    )
+    result.picture.quotes["ETHBTC"] = "BTC"
+    rows = [line.split() for line in printed(result).splitlines() if line.startswith("all")]
+    assert rows == [
+        ["all", "10", "USDT"],
+        ["all", "7", "BTC"],
+        ["all", "5", "in", "unnamed", "currencies"],
+    ]
+
+
+def test_hundreds_of_symbols_end_with_the_largest(venue):
+    fills = [{"quantity": "1", "price": str(n), "symbol": f"S{n}"} for n in range(1, 101)]
+    text = printed(traded(venue, *fills))
+    assert "S100" in text
+    assert "S50 " not in text
+    assert "and 80 more symbols" in text
+    assert "5050" in text
+
+
+def test_messages_are_counted_by_kind_and_origin(venue):
+    tally = Tally()
+    for event in (
+        venue.master()[2],
+        venue.order()[2],
+        venue.order(origin="catch_up")[2],
+        venue.fill()[2],
+        venue.connected(),
+        venue.order(redelivered=True)[2],
+    ):
+        tally.event(event)
+    text = printed(run(tally=tally))
+    assert "messages         3  0.3/s  1 delivered again" in text
+    assert "child orders   3  1 caught up over REST" in text
+    assert "fills          1  derived from child orders" in text
+
+
+def test_latency_is_told_in_percentiles():
+    latency = Latency()
+    for sample in range(1, 1001):
+        latency.add(sample * 1000, 0)
+    text = printed(run(latency=latency))
+    assert "max 1.00 ms" in text
+    assert "p50 0.5" in text
+    assert "p99 " in text
+    assert "no message to measure" in printed(run())
+
+
+def test_reconnects_and_errors_stand_out():
+    picture, tally = Picture(), Tally()
+    picture.connected("main", 1)
+    picture.disconnected("main", 2)
+    picture.connected("main", 2 + 12_400_000_000)
+    for error in (ConnectError("refused"), ConnectError("refused"), GapError("the last one")):
+        tally.error(error)
+    text = printed(run(picture=picture, tally=tally))
+    assert "2 opened, 1 of them reconnects  12.4 s without a stream" in text
+    assert "3  ConnectError 2  GapError 1" in text
+    assert "last: the last one" in text
+
+
+def test_a_quantity_that_was_not_sent_adds_nothing(venue):
+    result = traded(venue, {"quantity": None})
+    assert result.tally.volumes == {}
+    assert result.tally.fills == 1
+    assert Decimal(0) == sum(v.notional for v in result.tally.volumes.values())

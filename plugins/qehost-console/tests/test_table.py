@@ -1,0 +1,171 @@
+import io
+
+import pytest
+from rich.console import Console as Terminal
+from rich.console import Group
+
+from qehost_console.state import Picture
+from qehost_console.table import Gauges, panel, plan, visible_masters
+
+NOW = 1_764_036_030_000  # epoch ms
+
+
+def gauges(**facts):
+    return Gauges(
+        **{
+            "now": NOW * 1_000_000,
+            "seconds": 83.0,
+            "rate": 12.34,
+            "median": 420_000,
+            "fills": 3,
+            "errors": 0,
+            **facts,
+        }
+    )
+
+
+def drawn(picture, size, masters=16, fills=8, **facts):
+    """The rows of the picture on a screen of that size."""
+    room = plan(
+        size,
+        min(masters, len(picture.running) + len(picture.ended)),
+        min(fills, len(picture.fills)),
+    )
+    terminal = Terminal(file=io.StringIO(), width=size[0])
+    rows = terminal.render_lines(Group(*panel(picture, gauges(**facts), room)))
+    return ["".join(segment.text for segment in row).rstrip() for row in rows]
+
+
+@pytest.fixture
+def busy(venue):
+    """Twelve running masters, twelve ended ones, forty fills, three accounts."""
+    picture = Picture()
+    for account in ("main", "hedge", "a-long-account-name"):
+        picture.connected(account, NOW * 1_000_000 - 10**9)
+    for number in range(12):
+        account = ("main", "hedge", "a-long-account-name")[number % 3]
+        picture.master_order(
+            *venue.master(
+                id=f"mo_17355700000000{number:02}",
+                quantity="123456789.123456789",
+                filled="23456789.12345678",
+                average="61234.123456789123",
+                symbol="1000000PEPEUSDT",
+                account=account,
+                started=NOW - 1000 * number,
+                at=NOW + number,
+            )
+        )
+        picture.master_order(
+            *venue.master(id=f"e{number}", status="COMPLETED_WITHTAIL", finished=NOW - number)
+        )
+    for number in range(40):
+        picture.fill(*venue.fill(quantity=f"0.{number}0000000000001", master=f"e{number}"))
+    return picture
+
+
+@pytest.mark.parametrize(
+    "size", [(80, 24), (100, 30), (160, 45), (240, 70), (60, 20), (40, 12), (80, 12), (80, 9)]
+)
+def test_the_picture_fits_the_screen_and_leaves_room_for_the_log(busy, size):
+    columns, rows = size
+    picture = drawn(busy, size)
+    assert len(picture) <= rows - 2
+    assert max(map(len, picture)) <= columns
+
+
+def test_at_eighty_by_twenty_four_everything_that_matters_is_there(venue):
+    picture = Picture()
+    picture.connected("main", NOW * 1_000_000 - 10**9)
+    picture.master_order(*venue.master(quantity="10.00", filled="3.50", average="61234.50"))
+    picture.fill(*venue.fill(quantity="0.10", price="61234.50"))
+    text = "\n".join(drawn(picture, (80, 24)))
+    for fact in (
+        "1 running, 0 ended",
+        "TWAP",
+        "BTCUSDT",
+        "buy",
+        "10.00",
+        "35%",
+        "61,234.50",
+        "processing",
+        "0:30",
+        "0.10",
+        "6123.4500",
+        "USDT",
+        "● main",
+        "12 msg/s",
+        "p50 0.42 ms",
+        "errors 0",
+    ):
+        assert fact in text, text
+
+
+def test_several_accounts_are_told_apart_at_eighty_columns(busy):
+    picture = drawn(busy, (80, 24))
+    assert picture[1].startswith("account")
+    assert any(row.startswith("hedge") for row in picture)
+
+
+def test_running_orders_come_first_and_ended_ones_below_the_latest_on_top(venue):
+    picture = Picture()
+    for name, finished in (("e1", NOW - 9), ("e2", NOW - 1)):
+        picture.master_order(*venue.master(id=name, status="COMPLETED", finished=finished))
+    for name, started in (("r2", 20), ("r1", 10)):
+        picture.master_order(*venue.master(id=name, started=started))
+    shown, left_out = visible_masters(picture, 10)
+    assert [master.id for master in shown] == ["r1", "r2", "e2", "e1"]
+    assert left_out == 0
+
+
+def test_of_too_many_running_orders_those_that_moved_last_are_shown_and_the_rest_counted(venue):
+    picture = Picture()
+    for number in range(10):
+        picture.master_order(*venue.master(id=f"r{number}", started=number, at=NOW + number))
+    shown, left_out = visible_masters(picture, 4)
+    assert [master.id for master in shown] == ["r7", "r8", "r9"]
+    assert left_out == 7
+    assert "… and 7 more running" in drawn(picture, (80, 24), masters=4)
+
+
+def test_the_bar_shows_progress_and_a_tick_where_the_schedule_is(venue):
+    picture = Picture()
+    picture.master_order(
+        *venue.master(quantity="10", filled="2.5", started=NOW - 30_000, duration=60)
+    )
+    (row,) = [row for row in drawn(picture, (80, 24)) if "BTCUSDT" in row]
+    bar = row[row.index("━") : row.index(" 25%")].rstrip()
+    assert abs(bar.index("╷") / len(bar) - 0.5) < 0.1
+    assert abs(bar.count("━") / len(bar) - 0.25) < 0.1
+
+
+def test_an_order_overfilled_by_a_lot_keeps_its_bar_within_its_column(venue):
+    picture = Picture()
+    picture.master_order(*venue.master(quantity="1", filled="2.5"))
+    rows = drawn(picture, (80, 24))
+    assert any("250%" in row for row in rows)
+    assert max(map(len, rows)) <= 80
+
+
+def test_a_connection_that_is_down_is_named_first_with_how_long(venue):
+    picture = Picture()
+    picture.connected("main", NOW * 1_000_000)
+    picture.connected("hedge", NOW * 1_000_000)
+    picture.disconnected("main", NOW * 1_000_000 - 7 * 10**9)
+    assert drawn(picture, (80, 24))[-1].startswith(" ✖ main down 0:07  ● hedge")
+
+
+def test_twenty_accounts_do_not_push_the_figures_out():
+    picture = Picture()
+    for number in range(20):
+        picture.connected(f"account-{number:02}", NOW * 1_000_000)
+    bar = drawn(picture, (80, 24))[-1]
+    assert bar.startswith(" ● account-00")
+    assert "+1" in bar
+    assert bar.endswith("1:23")
+
+
+def test_before_the_first_message_it_says_so():
+    rows = drawn(Picture(), (80, 24))
+    assert "no master order yet" in rows
+    assert rows[-1].startswith(" ○ connecting")
