@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Context, Decimal
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "MISSING",
     "average",
     "clean",
+    "clock",
     "exact",
     "fitted",
     "grouped",
@@ -102,6 +104,12 @@ def span(seconds: float) -> str:
     if hours:
         return f"{hours}:{minute:02}:{second:02}"
     return f"{minute}:{second:02}"
+
+
+def clock(at: int) -> str:
+    """The local time of `at` (epoch ns): `14:03:22.417`."""
+    seconds, rest = divmod(at, 1_000_000_000)
+    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03}"
 
 
 def split_second(nanoseconds: float | None) -> str:

@@ -20,7 +20,7 @@ from qehost.messages import (
     OrderMessage,
 )
 
-from qehost_console.figures import clean, exact, per_cent, price, span
+from qehost_console.figures import clean, clock, exact, per_cent, price, span
 from qehost_console.palette import LOUD, QUIET, side_style, status_style
 from qehost_console.state import Fill, Master
 
@@ -118,7 +118,7 @@ def connected_line(event: ConnectedEvent) -> Line:
         # Two clock times name the window in the venue's own records; the length says how bad it is.
         gap = (
             f"; nothing was heard for {(facts.up_at - facts.down_since) / 1e9:.1f} s "
-            f"({_clock(facts.down_since)} to {_clock(facts.up_at)})"
+            f"({clock(facts.down_since)} to {clock(facts.up_at)})"
         )
     tries = f" at attempt {facts.attempt}" if facts.attempt > 1 else ""
     return (
@@ -132,7 +132,7 @@ def connected_line(event: ConnectedEvent) -> Line:
 def disconnected_line(reason: str, event: DisconnectedEvent) -> Line:
     """A stream that ended, how, and since when it may have been silent."""
     facts = event.message
-    heard = f"; last heard at {_clock(facts.last_heard)}" if facts.last_heard else ""
+    heard = f"; last heard at {clock(facts.last_heard)}" if facts.last_heard else ""
     return (
         *_head(event.received_at, event.account),
         ("DISCONNECTED", LOUD),
@@ -165,16 +165,11 @@ def unknown_line(event: Event) -> Line:
 
 
 def _head(at: int, account: str, symbol: str = "", side: str = "") -> Iterable[tuple[str, str]]:
-    yield f"{_clock(at)}  ", QUIET
+    yield f"{clock(at)}  ", QUIET
     yield f"{clean(account):<8}  ", ""
     if symbol or side:
         yield f"{clean(symbol):<9} ", "bold"
         yield f"{clean(side).lower():<4}  ", side_style(side)
-
-
-def _clock(at: int) -> str:
-    seconds, rest = divmod(at, 1_000_000_000)
-    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03}"
 
 
 def _progress(master: Master, unit: str) -> str:

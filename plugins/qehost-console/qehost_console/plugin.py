@@ -31,10 +31,11 @@ from rich.console import RenderableType
 from qehost_console import lines, settings
 from qehost_console.displays import Display, Lines, Live
 from qehost_console.latency import Latency, Rate
+from qehost_console.layout import plan
 from qehost_console.output import Output
 from qehost_console.state import Picture
 from qehost_console.summary import Run, summary
-from qehost_console.table import Gauges, panel, plan
+from qehost_console.table import Gauges, panel
 from qehost_console.tally import Tally
 
 if TYPE_CHECKING:

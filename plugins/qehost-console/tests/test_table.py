@@ -4,8 +4,10 @@ import pytest
 from rich.console import Console as Terminal
 from rich.console import Group
 
+from qehost_console.layout import plan
+from qehost_console.masters import visible_masters
 from qehost_console.state import Picture
-from qehost_console.table import Gauges, panel, plan, visible_masters
+from qehost_console.table import Gauges, panel
 
 NOW = 1_764_036_030_000  # epoch ms
 

@@ -1,0 +1,58 @@
+"""How the rows and columns of a screen are shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from qehost_console.palette import QUIET
+from qehost_console.state import Fill, Master, Picture
+
+__all__ = ["SPACIOUS", "Room", "bare_table", "plan", "several", "symbol_width"]
+
+SPACIOUS = 96
+"""From so many columns on there are two blanks between columns, and wider ones."""
+
+# A rule and a header over each part, a rule over the status bar.
+_FRAME_ROWS = 6
+_FILLS_FRAME = 2
+# Rows above the picture that stay free for the log, on a screen of usual and of small height.
+_LOG_ROWS, _FEW_LOG_ROWS, _SMALL = 4, 2, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much is shown: columns of the screen, rows of masters and of fills."""
+
+    width: int
+    masters: int
+    fills: int
+
+
+def plan(size: tuple[int, int], masters: int, fills: int) -> Room:
+    """Share the rows of a screen of `size` (columns, rows) between so many masters and fills."""
+    columns, rows = size
+    free = rows - (_LOG_ROWS if rows >= _SMALL else _FEW_LOG_ROWS) - _FRAME_ROWS
+    if free < 4:
+        return Room(columns, max(1, min(masters, free + _FILLS_FRAME)), 0)
+    kept = min(fills, max(3, free // 4))
+    shown = min(masters, max(1, free - kept))
+    return Room(columns, shown, min(fills, free - shown))
+
+
+def several(picture: Picture) -> bool:
+    """Whether rows have to say which account they are about."""
+    return len(picture.links) > 1
+
+
+def symbol_width(rows: Sequence[Master | Fill], picture: Picture, width: int) -> int:
+    """The column for these rows' symbols on a screen `width` columns wide."""
+    most = 14 if width >= SPACIOUS else 10 if several(picture) else 12
+    return max([8, *(min(most, len(row.symbol)) for row in rows)])
+
+
+def bare_table(gap: int) -> Table:
+    """A table without lines; `gap` blanks between its columns."""
+    return Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style=QUIET)

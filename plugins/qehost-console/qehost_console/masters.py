@@ -1,0 +1,141 @@
+"""The master orders' part of the picture: which of them are shown, and each one's row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from qehost_console.figures import average, fitted, per_cent, short_id, span
+from qehost_console.layout import SPACIOUS, bare_table, several, symbol_width
+from qehost_console.palette import QUIET, side_style, status_label, status_style
+from qehost_console.state import Master, Picture
+
+__all__ = ["masters_table", "visible_masters"]
+
+# For this long an order that ended keeps its colours; then it fades.
+_FRESH_MS = 10_000
+_BAR_LEAST, _BAR_MOST = 8, 40
+_PER_CENT = 5  # ` 100%`
+
+
+def visible_masters(picture: Picture, rows: int) -> tuple[list[Master], int]:
+    """The masters for `rows` rows, and how many running ones found no place.
+
+    Running ones first, in the order they started, so that rows do not jump; if there are too many,
+    those that moved last.  Below them the ended ones, the latest first.
+    """
+    running = list(picture.running.values())
+    left_out = 0
+    if len(running) > rows:
+        # One row goes to the line that says how many there are.
+        shown = max(1, rows - 1)
+        left_out = len(running) - shown
+        running.sort(key=lambda master: master.updated, reverse=True)
+        running = running[:shown]
+    running.sort(key=lambda master: (master.started, master.id))
+    room = 0 if left_out else rows - len(running)
+    ended = sorted(picture.ended.values(), key=lambda master: master.ended or 0, reverse=True)
+    return running + ended[:room], left_out
+
+
+def masters_table(masters: Sequence[Master], picture: Picture, now: int, width: int) -> Table:
+    """A row for each of `masters`, in as many columns as `width` has room for.
+
+    `now` is epoch ms.  The progress bar takes what the others leave.
+    """
+    gap = 1 if width < SPACIOUS else 2
+    columns = _columns(masters, picture, now, width)
+    while _total(columns, gap) > width - 1 and any(column.drop for column in columns):
+        columns.remove(max(columns, key=lambda column: column.drop))
+    bar = min(_BAR_MOST, _BAR_LEAST + max(0, width - 1 - _total(columns, gap)))
+    table = bare_table(gap)
+    for column in columns:
+        table.add_column(
+            column.name,
+            width=column.width if column.cell else bar + _PER_CENT,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    for master in masters:
+        cells = [
+            column.cell(master) if column.cell else _progress(master, now, bar)
+            for column in columns
+        ]
+        faded = master.ended is not None and now - master.ended > _FRESH_MS
+        if faded:
+            cells = [Text(cell.plain) for cell in cells]
+        table.add_row(*cells, style=QUIET if faded else "")
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    width: int
+    cell: Callable[[Master], Text] | None  # None: the progress bar
+    right: bool = False
+    drop: int = 0  # the highest goes first where room is short; 0 stays
+
+
+def _columns(masters: Sequence[Master], picture: Picture, now: int, width: int) -> list[_Column]:
+    amount = 10 if width < SPACIOUS else 14
+    columns = [
+        _Column("order", 6, lambda m: Text(short_id(m.id), QUIET), drop=3),
+        _Column("algo", 5, lambda m: Text(m.algorithm)),
+        _Column("symbol", symbol_width(masters, picture, width), lambda m: Text(m.symbol, "bold")),
+        _Column("side", 4, lambda m: Text(m.side, side_style(m.side))),
+        _Column("filled", 12, lambda m: Text(fitted(m.done, 12)), right=True, drop=4),
+        _Column("quantity", amount, lambda m: _target(m, picture, amount), right=True),
+        _Column("progress", _BAR_LEAST + _PER_CENT, None),
+        _Column("avg price", 10, lambda m: Text(average(m.average)), right=True),
+        _Column("status", 10, lambda m: Text(status_label(m.status), status_style(m.status))),
+        _Column("fills", 5, lambda m: Text(f"{m.fills:,}"), right=True, drop=5),
+        _Column("maker", 5, _maker, right=True, drop=6),
+        _Column("age", 6, lambda m: Text(span(m.elapsed(now))), right=True, drop=2),
+        _Column("planned", 7, _planned, right=True, drop=4),
+    ]
+    if several(picture):
+        columns.insert(0, _Column("account", 8, lambda m: Text(m.account), drop=1))
+    return columns
+
+
+def _total(columns: Sequence[_Column], gap: int) -> int:
+    return sum(column.width + gap for column in columns) - gap
+
+
+def _target(master: Master, picture: Picture, room: int) -> Text:
+    if not master.in_quote:
+        return Text(fitted(master.target, room))
+    # An order for an amount of money: without its currency it would read as a quantity.
+    quote = picture.quotes.get(master.symbol, "quote")
+    return Text(fitted(master.target, room - 1 - len(quote))).append(f" {quote}", QUIET)
+
+
+def _maker(master: Master) -> Text:
+    rate = master.maker_rate
+    return Text("" if rate is None or not rate.is_finite() else per_cent(float(rate)), QUIET)
+
+
+def _planned(master: Master) -> Text:
+    return Text(span(master.duration) if master.duration else "", QUIET)
+
+
+def _progress(master: Master, now: int, width: int) -> Text:
+    """A bar and the percentage; a tick in the bar where the schedule is."""
+    share = master.share
+    if share is None:
+        return Text("─" * width, QUIET).append(f" {per_cent(None):>4}")
+    full, half = divmod(int(min(1.0, max(0.0, share)) * width * 2), 2)
+    bar = Text("━" * full + "╸" * half, "cyan" if master.ended is None else "green")
+    bar.append("─" * (width - full - half), QUIET)
+    schedule = master.schedule(now)
+    if schedule is not None:
+        place = min(width - 1, int(schedule * width))
+        behind = share < schedule - 0.1
+        tick = Text("┃" if place < full else "╷", "yellow" if behind else "bold")
+        bar = Text.assemble(bar[:place], tick, bar[place + 1 :])
+    return bar.append(f" {per_cent(share):>4}", "bold" if master.ended is None else "")
