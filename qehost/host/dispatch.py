@@ -7,41 +7,27 @@ a call costs about as much as reading the clock after it.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from functools import partial
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from qehost import hookspecs, wire
-from qehost.errors import DecodeError, HookError, from_problem
+from qehost import wire
+from qehost.errors import DecodeError, HookError
+from qehost.host.arguments import HOOKS, NAMES, TYPED
 from qehost.host.repeats import Repeats
 from qehost.host.timing import BUCKETS, PluginStatistics, summed_up
 from qehost.messages import (
     AnyEvent,
-    ConnectedEvent,
-    DisconnectedEvent,
-    ErrorEvent,
     Event,
-    StatusEvent,
 )
 
 __all__ = ["HOOKS", "Dispatcher", "Failures", "Implementation", "Marks", "NoMarks", "describe"]
 
 logger = logging.getLogger("qehost.host")
 
-HOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        name: tuple(inspect.signature(spec).parameters)
-        for name, spec in vars(hookspecs).items()
-        if hasattr(spec, f"{hookspecs.PROJECT}_spec")
-    }
-)
-"""Every hook and its arguments, in the order of `hookspecs.py`."""
-
-NAMES = tuple(HOOKS)
 ON_START, ON_STOP, ON_TICK, ON_BATCH, ON_RAW_MESSAGE, ON_ERROR = map(
     NAMES.index, ("on_start", "on_stop", "on_tick", "on_batch", "on_raw_message", "on_error")
 )
@@ -50,7 +36,8 @@ ON_START, ON_STOP, ON_TICK, ON_BATCH, ON_RAW_MESSAGE, ON_ERROR = map(
 class Marks(Protocol):
     """Where the dispatcher notes what it is about to do, so that its death can be explained.
 
-    Called before every call of a plugin: it has to be cheap.
+    `enter` comes before every call of a plugin and has to be cheap; `leave` comes once, when all
+    have been called with the same hook and event.
     """
 
     def enter(self, plugin: int, hook: int, seq: int) -> object:
@@ -58,7 +45,7 @@ class Marks(Protocol):
         `hook` (in `HOOKS`), with event `seq` (0: outside of one) of the account at hand."""
 
     def leave(self) -> object:
-        """No plugin is being called."""
+        """No plugin is being called any more."""
 
 
 class NoMarks:
@@ -154,17 +141,13 @@ class Dispatcher:
 
         A plugin that raises gets no further calls.  Returns the errors of those.
         """
-        steps = [
-            _Step(ON_START, (call,), (contexts[self.plugins[call.plugin]],), (), 0)
+        # One step, so that nobody's on_error is called before its on_start.
+        values = tuple(contexts[plugin] for plugin in self.plugins)
+        calls = tuple(
+            call._replace(pick=partial(_only, call.plugin, call.pick))
             for call in self._calls[ON_START]
-        ]
-        failed = self._run(steps)
-        for error in failed:
-            self._active[self.plugins.index(error.plugin)] = False
-        self._calls = [
-            tuple(call for call in calls if self._active[call.plugin]) for calls in self._calls
-        ]
-        return failed
+        )
+        return self._run([_Step(ON_START, calls, values, (), 0)])
 
     def deliver(self, events: Sequence[AnyEvent]) -> None:
         """Hand each event to the hooks of its kind, then all of them to `on_batch`."""
@@ -223,12 +206,8 @@ class Dispatcher:
         The clock is read once between two calls: half the price of reading it around each.
         """
         told: list[HookError] = []
-        enter, clock, slowest, slow = (
-            self._marks.enter,
-            time.perf_counter_ns,
-            self._slowest,
-            self._slow,
-        )
+        enter, leave, clock = self._marks.enter, self._marks.leave, time.perf_counter_ns
+        slowest, slow = self._slowest, self._slow
         for hook, calls, values, events, seq in steps:
             failed: list[tuple[int, BaseException]] | None = None
             before = clock()
@@ -248,10 +227,20 @@ class Dispatcher:
                 histogram[(took * took).bit_length()] += 1
                 if took > slowest[plugin] or took > slow:
                     self._note_slow(plugin, hook, took)
+            leave()
             if failed:
+                if hook == ON_START:
+                    self._drop({plugin for plugin, _ in failed})
                 told += [self._fail(hook, *each, events) for each in failed]
-        self._marks.leave()
         return told
+
+    def _drop(self, plugins: Set[int]) -> None:
+        """Make no further calls of these plugins."""
+        for plugin in plugins:
+            self._active[plugin] = False
+        self._calls = [
+            tuple(call for call in calls if call.plugin not in plugins) for calls in self._calls
+        ]
 
     # --- what went wrong ---------------------------------------------------------------------
 
@@ -308,56 +297,16 @@ class Dispatcher:
             logger.warning("plugin %s: %s was slow %d more times", plugin, hook, count)
 
 
+def _only(
+    plugin: int, pick: Callable[[tuple[Any, ...]], tuple[Any, ...]], contexts: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """What `on_start` of this plugin gets of all contexts: its own, or nothing."""
+    return pick((contexts[plugin],))
+
+
 def describe(error: BaseException) -> str:
     """`ValueError: its text`, or the type alone where the text can't be had."""
     try:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
     except BaseException:  # noqa: BLE001 — the exception is the plugin's, and so is its __str__
         return type(error).__name__
-
-
-# --- the arguments of the typed hooks, in the order of the specs -----------------------------
-
-Values = Callable[[Any, bool], tuple[Any, ...]]
-
-
-def _message(event: Any, with_detail: bool) -> tuple[Any, ...]:
-    return event.message, _detail(event) if with_detail else None, event
-
-
-def _detail(event: Any) -> Any:
-    try:
-        return wire.detail(event)
-    except DecodeError as error:
-        # Only if the journal holds another text than the event was made from.  The message itself
-        # is good, and a plugin that gets None for its detail fails where it can be seen.
-        logger.error("account %s, event %d: no detail: %s", event.account, event.seq, error)
-        return None
-
-
-def _status(event: StatusEvent, _: bool) -> tuple[Any, ...]:
-    return event.message, event
-
-
-def _error(event: ErrorEvent, _: bool) -> tuple[Any, ...]:
-    return from_problem(event.message, event.raw), event
-
-
-def _connected(event: ConnectedEvent, _: bool) -> tuple[Any, ...]:
-    return (event,)
-
-
-def _disconnected(event: DisconnectedEvent, _: bool) -> tuple[Any, ...]:
-    return event.message.reason, event
-
-
-TYPED: Mapping[str, tuple[int, Values]] = {
-    "master_order": (NAMES.index("on_master_order"), _message),
-    "order": (NAMES.index("on_order"), _message),
-    "fill": (NAMES.index("on_fill"), _message),
-    "status": (NAMES.index("on_status"), _status),
-    "error": (NAMES.index("on_error"), _error),
-    "connected": (NAMES.index("on_connected"), _connected),
-    "disconnected": (NAMES.index("on_disconnected"), _disconnected),
-}
-"""By the event's kind.  `unknown` is not here: on_raw_message has had it."""

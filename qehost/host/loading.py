@@ -28,7 +28,7 @@ from qehost.host.finding import Candidate
 from qehost.host.names import canonical
 from qehost.host.registry import Registry
 
-__all__ = ["Plugins", "Report", "State", "load"]
+__all__ = ["Plugins", "Report", "State", "implementations", "load"]
 
 logger = logging.getLogger("qehost.host")
 
@@ -126,7 +126,7 @@ def load(candidates: Iterable[Candidate], process: str | None = None) -> Plugins
     return Plugins(
         tuple(reports),
         configs,
-        {hook: tuple(_implementations(registry, hook)) for hook in HOOKS},
+        implementations(registry),
     )
 
 
@@ -213,14 +213,23 @@ def _report(candidate: Candidate, state: State, why: str, hooks: tuple[str, ...]
     )
 
 
-def _implementations(registry: Registry, hook: str) -> Iterable[Implementation]:
-    for found in registry.implementations(hook):
-        parameters = inspect.signature(found.function).parameters
-        yield Implementation(
-            found.plugin_name,
-            found.function,
-            tuple(name for name in parameters if name in HOOKS[hook]),
+def implementations(registry: Registry) -> dict[str, tuple[Implementation, ...]]:
+    """The implementations of every hook in calling order, with the arguments each wants."""
+    return {
+        hook: tuple(
+            Implementation(
+                found.plugin_name,
+                found.function,
+                tuple(
+                    name
+                    for name in inspect.signature(found.function).parameters
+                    if name in HOOKS[hook]
+                ),
+            )
+            for found in registry.implementations(hook)
         )
+        for hook in HOOKS
+    }
 
 
 def _folder(name: str) -> str:

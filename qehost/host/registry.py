@@ -16,7 +16,7 @@ import pluggy
 
 from qehost import hookspecs
 from qehost.errors import PluginError
-from qehost.host.dispatch import HOOKS
+from qehost.host.arguments import HOOKS
 from qehost.host.names import suggestion
 
 __all__ = ["Registry"]
