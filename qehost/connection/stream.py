@@ -71,17 +71,17 @@ def open_stream(
 
 def _take_apart(url: str) -> tuple[str, str, int, str]:
     """Scheme, host, port, and what may be shown of the URL."""
-    address = ""
+    address = "ws_url"
     try:
-        address = without_credentials(url)
         parts = urlsplit(url)
+        if parts.netloc:
+            address = without_credentials(url)
         port = parts.port or {"ws": 80, "wss": 443}[parts.scheme]
         if not parts.hostname:
             raise ValueError("no host name")
     except (KeyError, ValueError):
         raise ConnectError(
-            f"{address or 'ws_url'} is no address of a stream: "
-            "ws_url must be like wss://HOST or ws://HOST:PORT",
+            f"{address} is no address of a stream: it must be like wss://HOST or ws://HOST:PORT",
             address,
         ) from None
     return parts.scheme, parts.hostname, port, address
