@@ -243,6 +243,8 @@ class _Loader:
 
     def _secret(self, value: Value, dotted: str) -> Secret:
         match value.value:
+            case Secret() as secret:
+                return secret
             case {"env": str(variable)}:
                 if not self.environ.get(variable):
                     raise ValueError(f"the environment variable {variable} is not set")

@@ -122,12 +122,10 @@ class BatchReader:
     """The host process's end."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
+        """For `multiprocessing.connection.wait`."""
         self._fd = connection.fileno()
         self._buffer = bytearray()
-
-    def fileno(self) -> int:
-        return self._fd
 
     def read(self) -> list[bytes]:
         """The batches that have arrived whole; waits until something arrives.
@@ -152,7 +150,7 @@ class BatchReader:
         return batches
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
 
 def _enlarge(fd: int) -> None:

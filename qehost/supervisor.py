@@ -32,10 +32,13 @@ from qehost.control import (
     Stop,
     StopRequest,
 )
-from qehost.errors import ProcessDied
+from qehost.errors import JournalError, ProcessDied
+from qehost.host.cursors import Marks
+from qehost.journal_reader import JournalReader
 from qehost.restarts import Restarts
+from qehost.state import StateFolder
 
-__all__ = ["GAVE_UP", "Supervisor"]
+__all__ = ["GAVE_UP", "Supervisor", "place_cursors"]
 
 log = logging.getLogger("qehost.supervisor")
 
@@ -308,6 +311,22 @@ class Supervisor:
             self._end_at_once()
             self.exit_code = 128 + self._signals[0]
             self._signals.clear()
+
+
+def place_cursors(folder: StateFolder, host: str, accounts: list[str]) -> None:
+    """Let a host process that is new begin at the end of the journal: called before any event.
+
+    Were it left to the process itself, it would miss what is received until it gets there.
+    """
+    try:
+        marks = Marks.open(folder.marks(host), (), (), accounts)
+        for account in accounts:
+            if marks.cursor(account) is None:
+                with JournalReader(folder.journal(account)) as journal:
+                    marks.advance(account, journal.last_seq())
+        marks.close()
+    except JournalError as error:
+        log.error("%s", error)
 
 
 def _link(connection: Child, host: Child) -> None:

@@ -31,7 +31,7 @@ def ends() -> Iterator[tuple[Connection, Connection]]:
 def read_all(reader: BatchReader, writer: BatchWriter) -> list[bytes]:
     """Everything that is on its way, the reader and the writer taking turns."""
     batches: list[bytes] = []
-    while writer.pending or wait([reader._connection], 0):
+    while writer.pending or wait([reader.connection], 0):
         batches += reader.read()
         writer.flush()
     return batches
