@@ -88,7 +88,8 @@ def dial(
     """A connection to `host:port`, with TLS if `tls` is given.
 
     Everything, name look-up and proxy included, is done by `deadline`.  The socket comes back
-    with some time-out set: set your own.  Raises `ConnectError`, whose `address` is `host:port`.
+    with a time-out of at most the deadline's seconds: set your own.  Raises `ConnectError`, whose
+    `address` is `host:port`.
     """
     address = host_port(host, port)
     try:
@@ -182,6 +183,7 @@ def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
                 selector.unregister(sock)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code == 0:
+                    sock.settimeout(deadline.seconds)
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     return sock
                 sock.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import threading
 
@@ -149,7 +150,7 @@ def test_a_venue_that_takes_nothing_is_given_up_after_the_send_timeout(start_ven
         stop.wait(20)
 
     stream = open_to(start_venue(script), send_timeout=0.2)
-    stream.send_binary(b"x" * 50_000_000)
+    stream.send_binary(b"x" * 20_000_000)
     assert stream.pending()
     with pytest.raises(ConnectionLost, match=r"not sent within 0\.2 s"):
         stream.receive()
@@ -200,3 +201,55 @@ def test_closing_is_bounded_when_the_venue_does_not_answer(start_venue, open_to)
     stream = open_to(start_venue(script))
     assert stream.close(timeout=0.1) == []
     assert stream.fileno() == -1
+
+
+def test_over_tls_many_records_come_whole_and_pending_tells_of_what_is_decrypted(
+    start_venue, open_to, receive_all, frame, tls
+):
+    def script(peer):
+        peer.upgrade(frame(b"first"))
+        peer.send(b"".join(frame(b"%d " % number + b"x" * 700) for number in range(2000)))
+        peer.send(frame(b"y" * 500_000) + frame(b"\x03\xe8", 0x88))
+        peer.read_frame()
+
+    ours, theirs = tls[1], tls[0]
+    stream = open_to(start_venue(script, theirs), tls=ours)
+    stream.send_ping()
+    items, lost = receive_all(stream)
+    stream.close()
+    assert [item[:4].split()[0] for item in items[1:2001]] == [str(n) for n in range(2000)]
+    assert items[2001:] == ["y" * 500_000]
+    assert lost.close_code == 1000
+
+
+def test_over_tls_nothing_is_left_behind_a_selector(start_venue, open_to, frame, tls):
+    sent = 50
+
+    def script(peer):
+        peer.upgrade()
+        for number in range(sent):
+            peer.send(frame(str(number).encode()) + frame(b"z" * 20_000))
+        peer.read_frame()
+
+    stream = open_to(start_venue(script, tls[0]), tls=tls[1])
+    got = []
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while len(got) < 2 * sent:
+            if not stream.pending():
+                assert selector.select(10)
+            got += stream.receive()
+    assert got[::2] == [str(number) for number in range(sent)]
+
+
+def test_over_tls_a_reset_and_a_torn_record_end_it(start_venue, open_to, receive_all, frame, tls):
+    def script(peer):
+        peer.upgrade(frame(b"one"))
+        peer.read_frame()
+        peer.reset()
+
+    stream = open_to(start_venue(script, tls[0]), tls=tls[1])
+    stream.send_ping()
+    items, lost = receive_all(stream)
+    assert items == ["one"]
+    assert lost.close_code == 1006
