@@ -34,16 +34,20 @@ def pages(get: Callable[[int], Page], id_of: Callable[[dict[str, Any]], Any]) ->
             page = get(number)
             totals.add(page.total)
             ids = [id_of(item) or raw for item, raw in zip(page.items, page.raw, strict=True)]
-            fresh = [i for i, item_id in enumerate(ids) if item_id not in known]
+            stuck = seen.issuperset(ids)  # a venue that sends one page for ever is no list
             seen.update(ids)
-            known.update(ids)
+            fresh = []
+            for i, item_id in enumerate(ids):
+                if item_id not in known:
+                    known.add(item_id)
+                    fresh.append(i)
             if fresh:
                 yield msgspec.structs.replace(
                     page,
                     items=[page.items[i] for i in fresh],
                     raw=[page.raw[i] for i in fresh],
                 )
-            if _is_last(page, number):
+            if stuck or _is_last(page, number):
                 break
             number += 1
         if totals in ({0}, {len(seen)}):

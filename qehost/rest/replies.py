@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -212,7 +213,8 @@ def _placed(reply: Reply, error: RestError) -> RestError:
 def retry_after(header: str, now: Callable[[], float] = time.time) -> float | None:
     """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither."""
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:

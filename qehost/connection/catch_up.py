@@ -1,0 +1,236 @@
+"""Reading again over REST what the stream may not have brought.
+
+`CatchUp` keeps the windows of time that are still to be read; it does no I/O and reads no clock.
+`read_window` reads one, in a thread.  The connection's loop brings the two together::
+
+    error = catch_up.add(since_ns, until_ns)      # after a reconnect: subscribe first, then this
+    match catch_up.next(now):
+        case Read(window):  run read_window(api, window) in a thread; then, back in the loop,
+                            hand found.master_orders and found.orders to Pipeline.catch_up, and
+                            catch_up.done(found, now), whose error, if any, goes to on_error
+        case Wait(until):   ask again then
+
+To end a read that is under way, close the API.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import msgspec
+
+from qehost.errors import Error, GapError, RestError
+from qehost.rest import API, Page
+from qehost.times import epoch_ms
+
+__all__ = ["CatchUp", "Found", "Read", "Wait", "Window", "read_window"]
+
+OVERLAP = 60.0
+"""Seconds by which a window is read longer at both ends: clocks differ, and the stream's last
+message may be older than the changes that came with it."""
+
+# The venue does not say whether `startTime` means the creation of an order or its last change.  So
+# it is asked for everything that was created so long before the window, in seconds, and what did
+# not change since is left out here.
+MASTER_ORDER_LIFE = 3 * 86_400.0
+ORDER_LIFE = 900.0
+
+MAX_PAGES = 200
+"""Of one list, in one window: 20,000 objects.  A gap with more of them is not worth the calls."""
+
+NEVER = float("inf")
+FIRST_DELAY = 2.0  # seconds before a window is tried again; doubles up to:
+MAX_DELAY = 120.0
+REJECTED_DELAY = 60.0  # where the venue does not accept the credentials, doubles up to:
+MAX_REJECTED_DELAY = 1_800.0
+
+
+class Window(msgspec.Struct, frozen=True):
+    """From when to when (epoch ns) the stream was not heard."""
+
+    since: int
+    until: int
+
+    def __or__(self, other: Window) -> Window:
+        return Window(min(self.since, other.since), max(self.until, other.until))
+
+    def __str__(self) -> str:
+        since, until = (_moment(ns) for ns in (self.since, self.until))
+        end = f"{until:%H:%M:%S}" if since.date() == until.date() else f"{until:%Y-%m-%d %H:%M:%S}"
+        return f"{since:%Y-%m-%d %H:%M:%S} to {end} UTC"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What was read: the JSON texts of the venue's V2 objects, as far as that went.
+
+    `failure` is why it went no further; `beyond` names the list that was too long.
+    """
+
+    window: Window
+    master_orders: list[str]
+    orders: list[str]
+    failure: Exception | None = None
+    where: str = ""
+    beyond: str = ""
+
+
+class Read(msgspec.Struct, frozen=True):
+    """Read this window now."""
+
+    window: Window
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing to do before `until`; infinity where only a call can change that."""
+
+    until: float
+
+
+Step: TypeAlias = Read | Wait
+
+
+class CatchUp:
+    """The windows of one account that are still to be read.  Times are monotonic, in seconds.
+
+    `can_read`: whether there are credentials.
+    """
+
+    def __init__(self, *, can_read: bool, rng: random.Random | None = None) -> None:
+        self._can_read = can_read
+        self._rng = rng or random.Random()
+        self._pending: Window | None = None
+        self._reading: Window | None = None
+        self._not_before = 0.0
+        self._failures = 0
+
+    def add(self, since_ns: int, until_ns: int) -> GapError | None:
+        """The stream was not heard between these two times.  Returns what to tell the user.
+
+        Windows that wait are read as one: what lies between them is known already, and known
+        changes are not told twice.
+        """
+        window = Window(since_ns, until_ns)
+        if not self._can_read:
+            return GapError(
+                f"what happened from {window} may have been missed, and without credentials it "
+                "can't be read again: set api_key and api_secret (QEHOST_API_KEY, "
+                "QEHOST_API_SECRET), and look at the venue's own history for this time"
+            )
+        self._pending = window if self._pending is None else self._pending | window
+        return None
+
+    def next(self, now: float) -> Step:
+        """What to do now."""
+        if self._pending is None or self._reading is not None:
+            return Wait(NEVER)
+        if now < self._not_before:
+            return Wait(self._not_before)
+        self._reading, self._pending = self._pending, None
+        return Read(self._reading)
+
+    def done(self, found: Found, now: float) -> GapError | None:
+        """A window was read, or not wholly.  Returns what to tell the user."""
+        self._reading = None
+        count = len(found.master_orders) + len(found.orders)
+        if found.failure is None:
+            self._failures = 0
+            self._not_before = now
+            if not found.beyond:
+                return None
+            return GapError(
+                f"what happened from {found.window} was read again in part only: there are more "
+                f"than {MAX_PAGES} pages of {found.beyond}. {count} objects were read; look at the "
+                "venue's own history for the rest"
+            )
+        self._pending = found.window if self._pending is None else self._pending | found.window
+        delay = self._delay(found.failure)
+        self._failures += 1
+        self._not_before = now + delay
+        return GapError(
+            f"what happened from {found.window} could not be read again ({found.where}: "
+            f"{_words(found.failure)}). {count} objects were read before that; the whole is tried "
+            f"again in {delay:.0f} s"
+        )
+
+    def _delay(self, failure: Exception) -> float:
+        first, most = FIRST_DELAY, MAX_DELAY
+        asked = None
+        if isinstance(failure, RestError):
+            asked = failure.retry_after
+            if failure.status_code in (401, 403):
+                first, most = REJECTED_DELAY, MAX_REJECTED_DELAY
+        delay = min(most, first * 2.0 ** min(self._failures, 20)) * self._rng.uniform(0.5, 1.0)
+        return max(delay, asked or 0.0)
+
+
+def read_window(api: API, window: Window) -> Found:
+    """Read what changed in a window: first what runs, then what has ended, then child orders.
+
+    In this order, an order that ends meanwhile is in the second list.  Never raises: what was read
+    before a failure is in the result, too.
+    """
+    master_orders: list[str] = []
+    orders: list[str] = []
+    # The window was measured by this machine's clock, and the venue compares with its own.
+    offset = api.clock_offset()
+    since = _moment(window.since) + timedelta(seconds=offset - OVERLAP)
+    until = _moment(window.until) + timedelta(seconds=offset + OVERLAP)
+    lists: list[tuple[str, Iterator[Page], list[str]]] = [
+        ("running master orders", api.master_order_pages(status="NEW"), master_orders),
+        (
+            "ended master orders",
+            api.master_order_pages(
+                status="COMPLETED",
+                start_time=since - timedelta(seconds=MASTER_ORDER_LIFE),
+                end_time=until,
+            ),
+            master_orders,
+        ),
+        (
+            "order fills",
+            api.order_fill_pages(start_time=since - timedelta(seconds=ORDER_LIFE), end_time=until),
+            orders,
+        ),
+    ]
+    beyond = ""
+    for where, pages, texts in lists:
+        try:
+            for number, page in enumerate(pages, 1):
+                texts += _changed(page, since)
+                if number == MAX_PAGES:
+                    beyond = where
+                    break
+        # Whatever it was, the rest of the program goes on, and what was read is not lost.
+        except Exception as failure:  # noqa: BLE001
+            return Found(window, master_orders, orders, failure, where, beyond)
+    return Found(window, master_orders, orders, beyond=beyond)
+
+
+def _changed(page: Page, since: datetime) -> list[str]:
+    """The texts of what changed since then, or may have."""
+    earliest = since.timestamp() * 1000
+    return [
+        text
+        for item, text in zip(page.items, page.raw, strict=True)
+        if (_updated_ms(item) or earliest) >= earliest
+    ]
+
+
+def _updated_ms(item: dict[str, Any]) -> int:
+    """Epoch ms; 0 where the venue did not say, or in a way that can't be read."""
+    try:
+        return epoch_ms(str(item.get("updatedAt") or ""))
+    except ValueError:
+        return 0
+
+
+def _moment(ns: int) -> datetime:
+    return datetime.fromtimestamp(ns / 1e9, UTC)
+
+
+def _words(failure: Exception) -> str:
+    # Anything else than our own errors may hold a secret in its text.
+    return str(failure) if isinstance(failure, Error) else type(failure).__name__

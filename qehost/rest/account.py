@@ -1,0 +1,31 @@
+"""An `API` with the settings of an account."""
+
+from __future__ import annotations
+
+from qehost.dial import tls_context
+from qehost.rest.api import API
+from qehost.secret import Secret
+from qehost.settings import AccountSettings
+
+__all__ = ["account_api"]
+
+
+def account_api(account: AccountSettings) -> API:
+    """The venue's REST interface as this account's settings describe it.
+
+    Raises:
+        Error: a setting can't be used: a file with certificates, a private key, the proxy.
+    """
+    return API(
+        _text(account.api_key),
+        _text(account.api_secret),
+        account.rest_url,
+        private_key=_text(account.private_key),
+        private_key_pass=_text(account.private_key_pass),
+        ssl_context=tls_context(account.ca_file, account.client_cert, account.client_key),
+        proxy=account.proxy,
+    )
+
+
+def _text(secret: Secret | None) -> str | None:
+    return None if secret is None else secret.reveal()
