@@ -8,6 +8,7 @@ from typing import Protocol
 
 from rich.console import RenderableType
 
+from qehost_console.figures import day
 from qehost_console.lines import Line, day_line
 from qehost_console.output import Output
 from qehost_console.screen import Screen
@@ -48,9 +49,9 @@ class Lines:
         self._day = ""
 
     def say(self, line: Line, at: int) -> None:
-        day = time.strftime("%Y-%m-%d", time.localtime(at // 1_000_000_000))
-        if day != self._day:
-            self._day = day
+        today = day(at)
+        if today != self._day:
+            self._day = today
             self._output.write(self._output.text(day_line(at)) + "\n")
         self._output.write(self._output.text(line) + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Context, Decimal
+from functools import lru_cache
 
 __all__ = [
     "EXACT",
@@ -11,6 +12,7 @@ __all__ = [
     "average",
     "clean",
     "clock",
+    "day",
     "exact",
     "fitted",
     "grouped",
@@ -75,10 +77,11 @@ def fitted(value: Decimal | None, width: int) -> str:
     if "E" not in text and len(whole) < width:
         places = min(len(fraction), max(0, width - len(whole) - 2))
         rounded = value.quantize(Decimal(1).scaleb(-places), context=EXACT)
-        # Rounding up may have made it a digit longer; a zero would hide that there is something.
-        if rounded and len(grouped(rounded)) < width:
+        # Rounding up may have made it a digit longer; a small number may have lost what it is.
+        if abs(rounded - value) * 20 <= abs(value) and len(grouped(rounded)) < width:
             return "≈" + grouped(rounded)
-    return f"≈{value:.0E}"
+    scientific = f"≈{value:.1E}"
+    return scientific if len(scientific) <= width else f"≈{value:.0E}"
 
 
 def average(value: Decimal | None) -> str:
@@ -109,7 +112,18 @@ def span(seconds: float) -> str:
 def clock(at: int) -> str:
     """The local time of `at` (epoch ns): `14:03:22.417`."""
     seconds, rest = divmod(at, 1_000_000_000)
-    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03}"
+    return f"{_local(seconds)[1]}.{rest // 1_000_000:03}"
+
+
+def day(at: int) -> str:
+    """The local date of `at` (epoch ns) with the offset from UTC: `2026-11-25 UTC+0100`."""
+    return _local(at // 1_000_000_000)[0]
+
+
+@lru_cache(maxsize=8)
+def _local(seconds: int) -> tuple[str, str]:
+    moment = time.localtime(seconds)
+    return time.strftime("%Y-%m-%d UTC%z", moment), time.strftime("%H:%M:%S", moment)
 
 
 def split_second(nanoseconds: float | None) -> str:

@@ -6,7 +6,6 @@ thousands of messages a second a console markup for each would make the plugin t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeAlias
@@ -20,7 +19,7 @@ from qehost.messages import (
     OrderMessage,
 )
 
-from qehost_console.figures import clean, clock, exact, per_cent, price, span
+from qehost_console.figures import clean, clock, day, exact, per_cent, price, span
 from qehost_console.palette import LOUD, QUIET, side_style, status_style
 from qehost_console.state import Fill, Master
 
@@ -50,9 +49,8 @@ def plain(line: Line) -> str:
 
 
 def day_line(at: int) -> Line:
-    """The date above the first line of each day.  `at` is epoch ns."""
-    moment = time.localtime(at // 1_000_000_000)
-    return ((f"{time.strftime('%Y-%m-%d, times in UTC%z', moment)}", "bold"),)
+    """The date above the first line of each day, and of each change of the clock's offset."""
+    return ((day(at), "bold"),)
 
 
 def master_line(master: Master, unit: str, event: Event) -> Line:
@@ -132,11 +130,13 @@ def connected_line(event: ConnectedEvent) -> Line:
 def disconnected_line(reason: str, event: DisconnectedEvent) -> Line:
     """A stream that ended, how, and since when it may have been silent."""
     facts = event.message
+    # 1000 is an orderly end, mostly one that was asked for here.
+    style = "bold yellow" if facts.code == 1000 else LOUD
     heard = f"; last heard at {clock(facts.last_heard)}" if facts.last_heard else ""
     return (
         *_head(event.received_at, event.account),
-        ("DISCONNECTED", LOUD),
-        (f"  {_text(reason)} (code {facts.code}){heard}", LOUD),
+        ("DISCONNECTED", style),
+        (f"  {_text(reason)} (code {facts.code}){heard}", style),
     )
 
 

@@ -130,8 +130,10 @@ def _progress(master: Master, now: int, width: int) -> Text:
     if share is None:
         return Text("─" * width, QUIET).append(f" {per_cent(None):>4}")
     full, half = divmod(int(min(1.0, max(0.0, share)) * width * 2), 2)
-    bar = Text("━" * full + "╸" * half, "cyan" if master.ended is None else "green")
-    bar.append("─" * (width - full - half), QUIET)
+    bar = Text.assemble(
+        ("━" * full + "╸" * half, status_style(master.status)),
+        ("─" * (width - full - half), QUIET),
+    )
     schedule = master.schedule(now)
     if schedule is not None:
         place = min(width - 1, int(schedule * width))

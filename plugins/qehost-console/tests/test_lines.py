@@ -3,7 +3,7 @@ import time
 import pytest
 from qehost.errors import ConnectError, DecodeError, GapError
 
-from qehost_console import lines
+from qehost_console import figures, lines
 from qehost_console.lines import plain
 from qehost_console.state import Picture
 
@@ -14,9 +14,11 @@ NOW = 1_764_036_000_000_000_000  # epoch ns
 def greenwich(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    figures._local.cache_clear()
     yield
     monkeypatch.undo()
     time.tzset()
+    figures._local.cache_clear()
 
 
 def test_a_master_order_line_tells_progress_with_every_digit(venue):
@@ -100,4 +102,4 @@ def test_one_message_is_one_line(venue, text):
 
 
 def test_the_day_line_names_date_and_zone():
-    assert plain(lines.day_line(1_764_036_000_000_000_000)) == "2025-11-25, times in UTC+0000"
+    assert plain(lines.day_line(1_764_036_000_000_000_000)) == "2025-11-25 UTC+0000"
