@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about what else runs on the machine than about the code.
+settings.register_profile("qehost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("qehost")
 
 
 @pytest.fixture(autouse=True)

@@ -155,10 +155,13 @@ control = st.one_of(
 )
 
 
+texts = st.text("a\r\né€\U0001f600", max_size=300)  # characters of one byte to four
+
+
 @st.composite
 def message(draw: st.DrawFn) -> tuple[bytes, list[Item]]:
     """A message in any number of fragments, control frames between them, and what comes out."""
-    text: str | bytes = draw(st.one_of(st.text(max_size=300), st.binary(max_size=300)))
+    text: str | bytes = draw(st.one_of(texts, st.binary(max_size=300)))
     data = text.encode() if isinstance(text, str) else text
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=4)))
     pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
