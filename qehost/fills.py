@@ -1,7 +1,7 @@
 """Fills derived from the growth of a child order's filled quantity.  No I/O.
 
 V2 pushes no fills: a child order's update carries its running fill, and an execution is the
-difference between two of them.  V1 pushes its fills, so its orders never come here.
+difference between two of them.  V1 pushes its fills, so nothing is derived from its orders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from decimal import (
 
 import msgspec
 
-from qehost.messages import FillDetail, OrderMessage
+from qehost.messages import FillDetail, FillMessage, OrderMessage
 from qehost.shapes import EXACT, Running, Unreadable
 
 __all__ = ["FINISHED", "PRICE", "Fills"]
@@ -41,7 +41,8 @@ class _State(msgspec.Struct, gc=False):
     quantity: Decimal
     notional: Decimal | None
     finished: bool
-    timestamp: int  # epoch ms of the last increase
+    timestamp: int  # epoch ms of the last update
+    derived_until: int  # epoch ms of the last increase that was derived
 
 
 class Fills:
@@ -49,13 +50,13 @@ class Fills:
 
     The sum of an order's fills is the highest `filledQuantity` that was seen, exactly, whatever
     the order of the updates and however often they come.  Orders without a fill take no memory.
-    Of the others `size` are remembered; then a quarter is forgotten, those that are finished and
-    have been known for longest first.
+    Of the others `size` are remembered; then a quarter is forgotten, of the older half those that
+    are finished first.
     """
 
     def __init__(self, size: int = 20_000) -> None:
         self._size = size
-        self._orders: dict[str, _State] = {}
+        self._orders: dict[tuple[str, str], _State] = {}
         self._forgotten_until = 0
 
     def __len__(self) -> int:
@@ -67,12 +68,16 @@ class Fills:
         Raises Unreadable where the figures are so far apart that their difference has more than
         400 digits; then nothing is remembered of the update.
         """
-        key = running.id or order.order_id
-        if not order.cum_filled_qty or not key:
+        if not order.cum_filled_qty or not order.order_id:
             return None
+        # The exchanges number their orders for each symbol; within one master order it is unique.
+        key = (order.master_order_id, order.order_id)
         state = self._orders.get(key)
+        if state is None:
+            state = self._by_venue_id(key, running.id)
         if state is not None and state.text == running.filled_quantity:
             state.finished = state.finished or order.status in FINISHED
+            state.timestamp = max(state.timestamp, order.timestamp)
             return None
         try:
             return self._grown(key, state, order, running)
@@ -80,37 +85,78 @@ class Fills:
             filled = running.filled_quantity
             raise Unreadable("filledQuantity", filled, "does not add up with the last") from None
 
+    def pushed(self, fill: FillMessage) -> bool:
+        """Note a fill that V1 pushed; False if it was derived before.
+
+        V1's orders come with their own fills.  But after a gap its orders are read over REST as V2
+        has them, and then a fill is derived for what was not pushed.  A late push of the same fill
+        bears a time that the derived one covers.
+        """
+        key = (fill.master_order_id, fill.order_id)
+        state = self._orders.get(key)
+        if state is None:
+            state = _State("", _ZERO, None, False, 0, 0)
+            self._remember(key, state)
+        elif 0 < fill.fill_time <= state.derived_until:
+            return False
+        try:
+            # repr() of a float is what V1 wrote, up to the 17 digits that a float has.
+            state.quantity = EXACT.add(state.quantity, Decimal(repr(fill.filled_qty)))
+        except DecimalException:
+            return True  # more than 400 digits apart: nothing that could be told apart later
+        state.text = ""
+        state.notional = None
+        state.timestamp = max(state.timestamp, fill.fill_time)
+        return True
+
+    def _by_venue_id(self, key: tuple[str, str], venue_id: str) -> _State | None:
+        # An order whose exchange id came later than its first fill stands under the venue's id.
+        state = self._orders.pop((key[0], venue_id), None)
+        if state is not None:
+            self._orders[key] = state
+        return state
+
     def _grown(
-        self, key: str, state: _State | None, order: OrderMessage, running: Running
+        self, key: tuple[str, str], state: _State | None, order: OrderMessage, running: Running
     ) -> FillDetail | None:
         quantity = Decimal(running.filled_quantity)
-        if quantity <= (_ZERO if state is None else state.quantity):
-            return None  # an older update, late
         notional = _notional(quantity, running)
-        if state is None:
-            fill = _fill(order, quantity, notional, quantity)
-        else:
-            added = None
-            if notional is not None and state.notional is not None:
-                added = EXACT.subtract(notional, state.notional)
-            fill = _fill(order, EXACT.subtract(quantity, state.quantity), added, quantity)
         finished = order.status in FINISHED
-        self._orders[key] = _State(
-            running.filled_quantity, quantity, notional, finished, order.timestamp
-        )
-        # An order that is older than one that was forgotten may be that very order, coming again.
-        # A fill that is told twice is worse than one that its order alone tells.
-        again = state is None and 0 < order.timestamp <= self._forgotten_until
+        moment = order.timestamp
+        if state is None:
+            if quantity <= 0:
+                return None
+            fill = _fill(order, quantity, notional, quantity)
+            # An order that is older than one that was forgotten may be that very order, coming
+            # again.  A fill that is told twice is worse than one that its order alone tells.
+            again = 0 < moment <= self._forgotten_until
+            text = running.filled_quantity
+            self._remember(key, _State(text, quantity, notional, finished, moment, moment))
+            return None if again else fill
+        if quantity <= state.quantity:
+            return None  # an older update, late
+        added = None
+        if notional is not None and state.notional is not None:
+            added = EXACT.subtract(notional, state.notional)
+        fill = _fill(order, EXACT.subtract(quantity, state.quantity), added, quantity)
+        state.text = running.filled_quantity
+        state.quantity = quantity
+        state.notional = notional
+        state.finished = finished
+        state.timestamp = state.derived_until = max(state.timestamp, moment)
+        return fill
+
+    def _remember(self, key: tuple[str, str], state: _State) -> None:
+        self._orders[key] = state
         if len(self._orders) > self._size:
             self._forget()
-        return None if again else fill
 
     def _forget(self) -> None:
-        finished = [key for key, state in self._orders.items() if state.finished]
-        running = [key for key, state in self._orders.items() if not state.finished]
-        for key in (finished + running)[: self._size // 4 + 1]:
-            state = self._orders.pop(key)
-            self._forgotten_until = max(self._forgotten_until, state.timestamp)
+        # Only of the older half: what is forgotten must lie well before what comes now.
+        older = list(self._orders)[: self._size // 2 + 1]
+        older.sort(key=lambda key: not self._orders[key].finished)
+        for key in older[: self._size // 4 + 1]:
+            self._forgotten_until = max(self._forgotten_until, self._orders.pop(key).timestamp)
 
 
 def _notional(quantity: Decimal, running: Running) -> Decimal | None:

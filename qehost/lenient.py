@@ -116,10 +116,11 @@ def _whole(key: str, value: str) -> int | None:
     exact = _decimal(key, value)
     if exact is None:
         return None
-    # The size first: 1E+300 as an int has 300 digits, and more work is a matter of the exponent.
-    if exact.adjusted() > 18 or exact != (whole := int(exact)):
-        raise Unreadable(key, value, "is no whole number of 64 bits")
-    if not -(2**63) <= whole < 2**63:
+    # What is written as a float is one, as msgspec sees it, as long as floats are exact.
+    if not value.strip().lstrip("+-").isdecimal() and abs(nearest := float(value)) <= 2**53:
+        exact = Decimal(nearest)
+    # The size before int(): 1E+300 as an int has 301 digits.
+    if exact.adjusted() > 18 or exact != (whole := int(exact)) or not -(2**63) <= whole < 2**63:
         raise Unreadable(key, value, "is no whole number of 64 bits")
     return whole
 

@@ -6,7 +6,7 @@ never raises for what the venue sent: what can't be read becomes an `ErrorEvent`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from qehost import wire
 from qehost.errors import DecodeError, VenueError, WebsocketClientError, to_problem
@@ -29,8 +29,8 @@ from qehost.messages import (
     StatusEvent,
     UnknownEvent,
 )
-from qehost.once import Once, change
-from qehost.shapes import Unreadable
+from qehost.once import Once, State, States
+from qehost.shapes import Running, Unreadable, V2MasterOrder
 
 __all__ = ["Pipeline"]
 
@@ -42,8 +42,7 @@ class Pipeline:
         self.account = account
         self.next_seq = next_seq
         self._ids = Once()
-        self._streamed = Once()
-        self._caught_up = Once()
+        self._states = States()
         self._fills = Fills()
 
     def feed(self, texts: Iterable[str], received_at: int) -> list[AnyEvent]:
@@ -103,6 +102,9 @@ class Pipeline:
     ) -> ErrorEvent:
         """An error for `on_error`; `at` is epoch ns, `raw` the text it is about."""
         problem = to_problem(error)
+        if not raw.isascii():
+            # Half of a surrogate pair has no UTF-8, so the journal could not hold it.
+            raw = raw.encode("utf-8", "backslashreplace").decode()
         return ErrorEvent(self._seq(), self.account, "", at, origin, False, raw, problem)
 
     def restore(self, events: Iterable[AnyEvent]) -> None:
@@ -115,7 +117,7 @@ class Pipeline:
             if event.origin == "derived":
                 continue
             self._ids.add(event.message_id)
-            if not isinstance(event, MasterOrderEvent | OrderEvent):
+            if not isinstance(event, MasterOrderEvent | OrderEvent | FillEvent):
                 continue
             try:
                 self._remember(event)
@@ -124,7 +126,10 @@ class Pipeline:
 
     # --- inside -----------------------------------------------------------------------------
 
-    def _remember(self, event: MasterOrderEvent | OrderEvent) -> None:
+    def _remember(self, event: MasterOrderEvent | OrderEvent | FillEvent) -> None:
+        if isinstance(event, FillEvent):
+            self._fills.pushed(event.message)
+            return
         if event.origin == "catch_up":
             type_ = "order_data" if isinstance(event, OrderEvent) else "master_data"
             decoded: wire.Decoded | None = wire.decode_object(type_, event.raw)
@@ -132,10 +137,17 @@ class Pipeline:
             decoded = wire.decode(event.raw)
         if decoded is None:
             return
-        states = self._caught_up if event.origin == "catch_up" else self._streamed
-        states.add(change(event.message, decoded.filled))
-        if decoded.running is not None and isinstance(event, OrderEvent):
-            self._fills.update(event.message, decoded.running)
+        if isinstance(event, MasterOrderEvent):
+            self._is_new(*_master_order_state(event.message, decoded.shape), event.origin)
+        else:
+            self._is_new(*_order_state(event.message), event.origin)
+            if isinstance(decoded.shape, Running):
+                self._fills.update(event.message, decoded.shape)
+
+    def _is_new(self, order: Hashable, state: State, origin: Origin) -> bool:
+        if origin == "catch_up":
+            return self._states.caught_up(order, state)
+        return self._states.streamed(order, state)
 
     def _deliver(
         self, events: list[AnyEvent], decoded: wire.Decoded, raw: str, at: int, origin: Origin
@@ -143,57 +155,62 @@ class Pipeline:
         message = decoded.message
         message_id = decoded.message_id
         account = self.account
+        seq = self.next_seq
         event: AnyEvent
         fill: FillDetail | None = None
-        if isinstance(message, MasterOrderMessage | OrderMessage):
-            state = change(message, decoded.filled)
-            if self._caught_up.seen(state) or (origin == "catch_up" and self._streamed.seen(state)):
+        if isinstance(message, OrderMessage):
+            if isinstance(decoded.shape, Running):
+                try:
+                    fill = self._fills.update(message, decoded.shape)
+                except Unreadable as error:
+                    raise wire.unreadable(error, raw, origin) from None
+            if not self._is_new(*_order_state(message), origin) and fill is None:
                 self._ids.add(message_id)
                 return
-            if isinstance(message, OrderMessage):
-                if decoded.running is not None:
-                    try:
-                        fill = self._fills.update(message, decoded.running)
-                    except Unreadable as error:
-                        raise wire.unreadable(error, raw, origin) from None
-                event = OrderEvent(
-                    self._seq(), account, message_id, at, origin, False, raw, message
-                )
-            else:
-                event = MasterOrderEvent(
-                    self._seq(), account, message_id, at, origin, False, raw, message
-                )
-            (self._caught_up if origin == "catch_up" else self._streamed).add(state)
+            event = OrderEvent(seq, account, message_id, at, origin, False, raw, message)
+        elif isinstance(message, MasterOrderMessage):
+            if not self._is_new(*_master_order_state(message, decoded.shape), origin):
+                self._ids.add(message_id)
+                return
+            event = MasterOrderEvent(seq, account, message_id, at, origin, False, raw, message)
         elif isinstance(message, FillMessage):
-            event = FillEvent(self._seq(), account, message_id, at, origin, False, raw, message)
+            if not self._fills.pushed(message):
+                self._ids.add(message_id)
+                return
+            event = FillEvent(seq, account, message_id, at, origin, False, raw, message)
         elif message is None:
-            event = UnknownEvent(self._seq(), account, message_id, at, origin, False, raw, None)
+            event = UnknownEvent(seq, account, message_id, at, origin, False, raw, None)
         elif decoded.type == "status":
-            event = StatusEvent(self._seq(), account, message_id, at, origin, False, raw, message)
+            event = StatusEvent(seq, account, message_id, at, origin, False, raw, message)
         else:
             problem = to_problem(VenueError(message))
-            event = ErrorEvent(self._seq(), account, message_id, at, origin, False, raw, problem)
+            event = ErrorEvent(seq, account, message_id, at, origin, False, raw, problem)
         self._ids.add(message_id)
         events.append(event)
+        self.next_seq = seq + 1
         if fill is not None:
+            derived = _message(fill)
             events.append(
-                FillEvent(
-                    self._seq(),
-                    account,
-                    message_id,
-                    at,
-                    "derived",
-                    False,
-                    raw,
-                    _message(fill),
-                    fill,
-                )
+                FillEvent(seq + 1, account, message_id, at, "derived", False, raw, derived, fill)
             )
+            self.next_seq = seq + 2
 
     def _seq(self) -> int:
         seq = self.next_seq
         self.next_seq = seq + 1
         return seq
+
+
+def _order_state(message: OrderMessage) -> tuple[Hashable, State]:
+    order = (message.master_order_id, message.order_id)
+    return order, (message.timestamp, message.status, message.cum_filled_qty)
+
+
+def _master_order_state(
+    message: MasterOrderMessage, shape: wire.Shape | None
+) -> tuple[Hashable, State]:
+    filled = shape.cum_filled_qty or 0.0 if isinstance(shape, V2MasterOrder) else 0.0
+    return message.master_order_id, (message.timestamp, message.status, filled)
 
 
 def _order_of_telling(decoded: wire.Decoded) -> tuple[int, int]:

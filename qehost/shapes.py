@@ -159,7 +159,7 @@ class V2Order(Running, rename="camel", gc=False):
 
 def master_order_message(order: V2MasterOrder) -> MasterOrderMessage:
     """Raises Unreadable where a time can't be read."""
-    moment = _changed_ms(order.updated_at, order.created_at)
+    moment = _changed_ms(order)
     return MasterOrderMessage(
         "master_order",
         order.master_order_id,
@@ -183,18 +183,23 @@ def master_order_message(order: V2MasterOrder) -> MasterOrderMessage:
 
 def order_message(order: V2Order) -> OrderMessage:
     """Raises Unreadable where a time or a figure of the running fill can't be read."""
-    moment = _changed_ms(order.updated_at, order.created_at)
-    created = order.order_created_time
+    filled_text = order.filled_quantity
+    quantity_text = order.quantity
     try:
-        created_time = created_ms(created)
+        moment = epoch_ms(order.updated_at or order.created_at)
+        created_time = created_ms(order.order_created_time)
+        quantity = _floats[quantity_text]
+        filled = _floats[filled_text]
+        average = _floats[order.average_price]
+        _floats[order.filled_notional]
     except ValueError:
-        raise Unreadable("orderCreatedTime", created, "is no time") from None
-    quantity = _digits("quantity", order.quantity)
-    filled = _digits("filledQuantity", order.filled_quantity)
-    _digits("filledNotional", order.filled_notional)
-    remaining = quantity
-    if filled:
-        remaining = _difference(order.quantity, order.filled_quantity)
+        raise _first_unreadable(order) from None
+    if not filled:
+        remaining = quantity
+    elif filled_text == quantity_text:
+        remaining = 0.0
+    else:
+        remaining = _difference(quantity_text, filled_text)
     return OrderMessage(
         "order",
         order.master_order_id,
@@ -207,7 +212,7 @@ def order_message(order: V2Order) -> OrderMessage:
         order.status,
         created_time,
         filled,
-        _digits("averagePrice", order.average_price),
+        average,
         filled,
         remaining,
         0,
@@ -231,13 +236,18 @@ def number(text: str) -> float:
     raise ValueError(text)
 
 
-def _digits(field: str, text: str) -> float:
-    if not text or text == "0":
-        return 0.0
-    try:
-        return number(text)
-    except ValueError:
-        raise Unreadable(field, text, "is no number") from None
+class _Floats(dict[str, float]):
+    """The floats of numbers as text.  Prices and quantities come again and again."""
+
+    def __missing__(self, text: str) -> float:
+        value = number(text) if text else 0.0
+        if len(self) >= 16384:
+            self.clear()
+        self[text] = value
+        return value
+
+
+_floats = _Floats()
 
 
 def _difference(quantity: str, filled: str) -> float:
@@ -248,12 +258,35 @@ def _difference(quantity: str, filled: str) -> float:
         raise Unreadable("filledQuantity", filled, f"can't be subtracted from {quantity}") from None
 
 
-def _changed_ms(updated_at: str, created_at: str) -> int:
+def _changed_ms(order: V2MasterOrder) -> int:
     try:
-        return epoch_ms(updated_at or created_at)
+        return epoch_ms(order.updated_at or order.created_at)
     except ValueError:
-        field = "updatedAt" if updated_at else "createdAt"
-        raise Unreadable(field, updated_at or created_at, "is no time") from None
+        raise _unreadable_time(order) from None
+
+
+def _first_unreadable(order: V2Order) -> Unreadable:
+    """The field that made `order_message` fail."""
+    for field, text in (
+        ("quantity", order.quantity),
+        ("filledQuantity", order.filled_quantity),
+        ("averagePrice", order.average_price),
+        ("filledNotional", order.filled_notional),
+    ):
+        try:
+            _floats[text]
+        except ValueError:
+            return Unreadable(field, text, "is no number")
+    try:
+        created_ms(order.order_created_time)
+    except ValueError:
+        return Unreadable("orderCreatedTime", order.order_created_time, "is no time")
+    return _unreadable_time(order)
+
+
+def _unreadable_time(order: V2MasterOrder | V2Order) -> Unreadable:
+    field = "updatedAt" if order.updated_at else "createdAt"
+    return Unreadable(field, order.updated_at or order.created_at, "is no time")
 
 
 # --- V1: the documented messages themselves, as objects -----------------------------------------

@@ -10,6 +10,9 @@ the fast way refuses.  Both give equal results, so which one was taken can't be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import msgspec
 
 from qehost import lenient
@@ -29,7 +32,6 @@ from qehost.messages import (
     Origin,
 )
 from qehost.shapes import (
-    Running,
     Unreadable,
     V1Fill,
     V1MasterOrder,
@@ -46,6 +48,7 @@ from qehost.shapes import (
 __all__ = [
     "Decoded",
     "Outer",
+    "Shape",
     "decode",
     "decode_object",
     "detail",
@@ -64,20 +67,21 @@ class Outer(msgspec.Struct, rename={"message_id": "messageId"}, gc=False):
     data: str = ""
 
 
+Shape: TypeAlias = V2MasterOrder | V2Order | V1MasterOrder | V1Order | V1Fill
+
+
 class Decoded(msgspec.Struct, gc=False):
     """One message.
 
-    `message` is a documented message, the text of a `status` or an `error`, or None for a type that
-    qehost does not know.  `running` is there for V2 child orders alone: the exact figures that
-    fills are derived from.  `filled` is the cumulative filled quantity of a master order or child
-    order.
+    `type` and `message_id` are the outer message's.  `message` is a documented message, the text
+    of a `status` or an `error`, or None for a type that qehost does not know.  `shape` is the
+    inner object that the message was made from, if there was one.
     """
 
     type: str
     message_id: str
     message: MasterOrderMessage | OrderMessage | FillMessage | str | None
-    running: Running | None = None
-    filled: float = 0.0
+    shape: Shape | None
 
 
 # What msgspec raises: its own errors, RecursionError for deep nesting, and a UnicodeError for half
@@ -86,17 +90,22 @@ _REFUSED = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 _OUTER = msgspec.json.Decoder(Outer)
 _V1 = msgspec.json.Decoder(V1MasterOrder | V1Order | V1Fill, strict=False)
-_V2_MASTER_ORDER = msgspec.json.Decoder(V2MasterOrder, strict=False)
-_V2_ORDER = msgspec.json.Decoder(V2Order, strict=False)
-
-_V1_SHAPES: dict[str, type[V1MasterOrder | V1Order | V1Fill]] = {
+_V2: dict[str, Callable[[str], V2MasterOrder | V2Order]] = {
+    "master_data": msgspec.json.Decoder(V2MasterOrder, strict=False).decode,
+    "order_data": msgspec.json.Decoder(V2Order, strict=False).decode,
+}
+_V2_SHAPES: dict[str, type[Shape]] = {"master_data": V2MasterOrder, "order_data": V2Order}
+_V1_SHAPES: dict[str, type[Shape]] = {
     "master_order": V1MasterOrder,
     "order": V1Order,
     "fill": V1Fill,
 }
-_V2_SHAPES: dict[str, type[V2MasterOrder | V2Order]] = {
-    "master_data": V2MasterOrder,
-    "order_data": V2Order,
+_MESSAGES: dict[type[Shape], Callable[[Any], MasterOrderMessage | OrderMessage | FillMessage]] = {
+    V2MasterOrder: master_order_message,
+    V2Order: order_message,
+    V1MasterOrder: master_order_message_v1,
+    V1Order: order_message_v1,
+    V1Fill: fill_message_v1,
 }
 _TEXT_TYPES = ("status", "error")
 _SHOWN = 60  # characters of a value in an error's text
@@ -123,7 +132,7 @@ def read_inner(outer: Outer, text: str) -> Decoded:
     """What the outer message holds; `text` is for the error.  Raises DecodeError."""
     type_ = outer.type
     if type_ in _TEXT_TYPES:
-        return Decoded(type_, outer.message_id, outer.data)
+        return Decoded(type_, outer.message_id, outer.data, None)
     try:
         return _read_object(type_, outer.message_id, outer.data)
     except Unreadable as error:
@@ -131,7 +140,7 @@ def read_inner(outer: Outer, text: str) -> Decoded:
     except ValueError as error:
         if type_ in _V2_SHAPES or type_ == "data":
             raise _no_object(outer.data, str(error), text, "$.data") from None
-        return Decoded(type_, outer.message_id, None)
+        return Decoded(type_, outer.message_id, None, None)
 
 
 def decode_object(type_: str, text: str) -> Decoded:
@@ -173,11 +182,7 @@ def detail(event: AnyEvent) -> MasterOrderDetail | OrderDetail | FillDetail | No
 def push_message(text: str) -> ClientPushMessage:
     """The outer message in its documented form, `data` always as text.  Raises DecodeError."""
     fields = _outer_fields(text)
-    type_, message_id, user_id, data = (
-        lenient.text(fields[name]) if name in fields else ""
-        for name in ClientPushMessage.__struct_fields__
-    )
-    return ClientPushMessage(type_, message_id, user_id, data)
+    return ClientPushMessage(*(_field(fields, n) for n in ClientPushMessage.__struct_fields__))
 
 
 # --- the inner object ---------------------------------------------------------------------------
@@ -186,49 +191,25 @@ def push_message(text: str) -> ClientPushMessage:
 def _read_object(type_: str, message_id: str, data: str) -> Decoded:
     """Raises Unreadable for a field, and ValueError for what is not a JSON object."""
     try:
-        # A guess at V1 that costs nothing when it is wrong: then the V2 struct has a `type`.
-        if type_ == "order_data" and not data.startswith('{"type":'):
-            order = _V2_ORDER.decode(data)
-            if not order.type:
-                message = order_message(order)
-                return Decoded(type_, message_id, message, order, message.cum_filled_qty)
-        elif type_ == "master_data" and not data.startswith('{"type":'):
-            master = _V2_MASTER_ORDER.decode(data)
-            if not master.type:
-                return _from_shape(type_, message_id, master)
-        return _from_shape(type_, message_id, _V1.decode(data))
+        # A guess at V1 that costs little when it is wrong: then the V2 struct has a `type`.
+        if type_ in _V2 and not data.startswith('{"type":'):
+            v2 = _V2[type_](data)
+            if not v2.type:
+                return Decoded(type_, message_id, _MESSAGES[type(v2)](v2), v2)
+        shape = _V1.decode(data)
+        return Decoded(type_, message_id, _MESSAGES[type(shape)](shape), shape)
     except (*_REFUSED, Unreadable):
         return _read_carefully(type_, message_id, data)
 
 
 def _read_carefully(type_: str, message_id: str, data: str) -> Decoded:
     fields = lenient.fields_of(data)
-    inner = lenient.text(fields["type"]) if "type" in fields else ""
-    shape = _V1_SHAPES.get(inner) if inner else _V2_SHAPES.get(type_)
-    if shape is None:
-        return Decoded(type_, message_id, None)
-    return _from_shape(type_, message_id, lenient.build(shape, fields))
-
-
-def _from_shape(
-    type_: str,
-    message_id: str,
-    shape: V1MasterOrder | V1Order | V1Fill | V2MasterOrder | V2Order,
-) -> Decoded:
-    match shape:
-        case V2Order():
-            message = order_message(shape)
-            return Decoded(type_, message_id, message, shape, message.cum_filled_qty)
-        case V2MasterOrder():
-            filled = shape.cum_filled_qty or 0.0
-            return Decoded(type_, message_id, master_order_message(shape), None, filled)
-        case V1Order():
-            filled = shape.cum_filled_qty
-            return Decoded(type_, message_id, order_message_v1(shape), None, filled)
-        case V1Fill():
-            return Decoded(type_, message_id, fill_message_v1(shape))
-        case V1MasterOrder():
-            return Decoded(type_, message_id, master_order_message_v1(shape))
+    inner = _field(fields, "type")
+    cls = _V1_SHAPES.get(inner) if inner else _V2_SHAPES.get(type_)
+    if cls is None:
+        return Decoded(type_, message_id, None, None)
+    shape = lenient.build(cls, fields)
+    return Decoded(type_, message_id, _MESSAGES[cls](shape), shape)
 
 
 # --- details ------------------------------------------------------------------------------------
@@ -282,19 +263,37 @@ _V1_FILL_NAMES = {
 def _detail(
     event: MasterOrderEvent | OrderEvent | FillEvent, fields: lenient.Fields
 ) -> MasterOrderDetail | OrderDetail | FillDetail:
-    v1 = "type" in fields and lenient.text(fields["type"]) != ""
+    v1 = _field(fields, "type") != ""
     match event:
         case FillEvent():
             return lenient.build(FillDetail, fields, _V1_FILL_NAMES)
         case OrderEvent():
             return lenient.build(OrderDetail, fields, _V1_ORDER_NAMES if v1 else _V2_ORDER_NAMES)
-        case MasterOrderEvent() if v1:
-            return lenient.build(MasterOrderDetail, fields, _V1_MASTER_ORDER_NAMES)
         case MasterOrderEvent():
-            names = _V2_MASTER_ORDER_NAMES
-            if "apiKeyId" not in fields:
-                names = names | {"api_key_id": "apiKeyUuid"}
-            return lenient.build(MasterOrderDetail, fields, names)
+            return _master_order_detail_v1(fields) if v1 else _master_order_detail(fields)
+
+
+def _master_order_detail(fields: lenient.Fields) -> MasterOrderDetail:
+    names = _V2_MASTER_ORDER_NAMES
+    if not _field(fields, "apiKeyId"):
+        names = names | {"api_key_id": "apiKeyUuid"}
+    return lenient.build(MasterOrderDetail, fields, names)
+
+
+def _master_order_detail_v1(fields: lenient.Fields) -> MasterOrderDetail:
+    try:
+        return lenient.build(MasterOrderDetail, fields, _V1_MASTER_ORDER_NAMES)
+    except Unreadable as error:
+        # V1 documents it as a float.  Where it is not whole it has no place here, and its message
+        # has it.
+        if error.field != "duration_secs":
+            raise
+        whole = {n: name for n, name in _V1_MASTER_ORDER_NAMES.items() if name != "duration_secs"}
+        return lenient.build(MasterOrderDetail, fields, whole)
+
+
+def _field(fields: lenient.Fields, name: str) -> str:
+    return lenient.text(fields[name]) if name in fields else ""
 
 
 # --- errors -------------------------------------------------------------------------------------

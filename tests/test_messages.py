@@ -1,0 +1,110 @@
+"""The messages and events travel whole: through msgpack and as dictionaries."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import get_args
+
+import msgspec
+import pytest
+
+from qehost.messages import (
+    AnyEvent,
+    ClientPushMessage,
+    Connected,
+    ConnectedEvent,
+    Disconnected,
+    DisconnectedEvent,
+    ErrorEvent,
+    Event,
+    EventKind,
+    FillDetail,
+    FillEvent,
+    FillMessage,
+    MasterOrderEvent,
+    MasterOrderMessage,
+    OrderEvent,
+    OrderMessage,
+    Problem,
+    StatusEvent,
+    UnknownEvent,
+)
+
+MASTER_ORDER = MasterOrderMessage(
+    *("master_order", "m-1", "c-1", "TWAP", "BTCUSDT", "buy", 1.5, 300.0, "spot", "", False),
+    *("PROCESSING", 1720000000.123, 1720000000, 1720000000123, "", 1720000000123),
+)
+ORDER = OrderMessage(
+    *("order", "m-1", "x-1", "BTCUSDT", "spot", "buy", 100.0, 0.3, "PLACED", 1, 0.1, 100.0),
+    *(0.1, 0.2, 0, 2, 0, "LIMIT", "", 2),
+)
+FILL = FillMessage("fill", "m-1", "x-1", "BTCUSDT", "spot", "buy", 100.1, 0.1, 2, 2)
+EXACT = FillDetail("m-1", "x-1", price=Decimal("100.10"), quantity=Decimal("1E-8"))
+
+EVENTS: list[AnyEvent] = [
+    MasterOrderEvent(1, "main", "a", 9, "stream", False, "{}", MASTER_ORDER),
+    OrderEvent(2, "main", "b", 9, "catch_up", False, "{}", ORDER),
+    FillEvent(3, "main", "b", 9, "derived", True, "{}", FILL, EXACT),
+    StatusEvent(4, "main", "c", 9, "stream", False, "{}", "connected"),
+    ErrorEvent(5, "main", "", 9, "stream", False, "x", Problem("decode", "t", {"path": "$"})),
+    ConnectedEvent(6, "main", "", 9, "stream", False, "", Connected("wss://x", 1, 2, 3)),
+    DisconnectedEvent(7, "main", "", 9, "stream", False, "", Disconnected("reset")),
+    UnknownEvent(8, "main", "d", 9, "stream", False, "{}", None),
+]
+
+
+def test_a_batch_of_mixed_events_survives_msgpack_whole() -> None:
+    data = msgspec.msgpack.encode(EVENTS)
+    assert msgspec.msgpack.decode(data, type=list[AnyEvent]) == EVENTS
+
+
+def test_there_is_an_event_for_each_kind() -> None:
+    assert {event.kind for event in EVENTS} == set(get_args(EventKind))
+    assert {type(event) for event in EVENTS} == set(get_args(AnyEvent))
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+def test_an_event_as_a_dictionary_has_its_kind_and_names(event: Event) -> None:
+    fields = event.as_dict()
+    assert fields["kind"] == event.kind
+    assert fields["seq"] == event.seq
+    assert not isinstance(fields["message"], msgspec.Struct)
+
+
+def test_decimals_stay_decimals_in_a_dictionary() -> None:
+    assert str(EVENTS[2].as_dict()["exact"]["price"]) == "100.10"
+
+
+def test_messages_are_immutable() -> None:
+    with pytest.raises(AttributeError):
+        ORDER.price = 1.0  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        EVENTS[0].seq = 9  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (ClientPushMessage, "type messageId userId data"),
+        (
+            MasterOrderMessage,
+            """type master_order_id client_id strategy symbol side qty duration_secs category action
+            reduce_only status date ticktime_int ticktime_ms reason timestamp""",
+        ),
+        (
+            OrderMessage,
+            """type master_order_id order_id symbol category side price quantity status created_time
+            fill_qty fill_price cum_filled_qty quantity_remaining ack_time last_fill_time
+            cancel_time price_type reason timestamp""",
+        ),
+        (
+            FillMessage,
+            """type master_order_id order_id symbol category side fill_price filled_qty fill_time
+            timestamp""",
+        ),
+    ],
+)
+def test_the_documented_fields_stand_in_the_documented_order(
+    message: type[msgspec.Struct], fields: str
+) -> None:
+    assert message.__struct_fields__ == tuple(fields.split())
