@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from qehost.errors import DecodeError, HookError, VenueError
 from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Marks
 from qehost.host.loading import Plugins, implementations
 from qehost.host.registry import Registry
-from qehost.host.timing import summed_up
+from qehost.host.timing import BUCKETS, SHORT, bucket, summed_up
 from qehost.messages import (
     AnyEvent,
     ClientPushMessage,
@@ -411,11 +412,23 @@ def test_after_a_quiet_while_it_is_told_in_full_again(
 
 
 def test_a_slow_call_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow:
+        def on_tick(self, now: float) -> None:
+            end = time.perf_counter() + now
+            while time.perf_counter() < end:
+                pass
+
+        def on_start(self) -> None:
+            self.on_tick(0.0002)
+
+        def on_stop(self) -> None:
+            self.on_tick(0.0002)
+
     with caplog.at_level(logging.WARNING):
-        target = dispatcher(Recorder(), slow_call=0.0)
+        target = dispatcher(Slow(), slow_call=0.0001)
         target.start({"a": None})
-        target.tick(1.0)
-        target.tick(2.0)
+        target.tick(0.0002)
+        target.tick(0.0002)
         target.stop("done")
     first, count = [record.getMessage() for record in caplog.records]
     assert first.startswith("plugin a: on_tick took 0.000 s, and the plugins in its process waited")
@@ -493,19 +506,22 @@ def test_calls_and_errors_are_counted_for_each_plugin() -> None:
     assert (one.plugin, one.calls, one.errors) == ("a", 5, 1)
     assert (two.plugin, two.calls, two.errors) == ("b", 6, 0)
     assert 0 < one.p50 <= one.p99 <= one.slowest
-    assert one.slowest <= one.busy * 1.2
+    assert one.busy > 0
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=1), st.sampled_from([0.5, 0.99]))
-def test_quantiles_are_right_within_a_fifth(times: list[int], part: float) -> None:
-    histogram = [0] * 128
+@given(st.lists(st.integers(0, 10**12) | st.integers(0, 10**5), min_size=1))
+def test_times_are_right_within_a_fifth_or_128_ns(times: list[int]) -> None:
+    histogram = [0] * BUCKETS
     for took in times:
-        histogram[(took * took).bit_length()] += 1
-    found = summed_up("a", histogram, max(times), 0, True)
-    exact = next(t for n, t in enumerate(sorted(times), 1) if n >= part * len(times))
-    assert abs({0.5: found.p50, 0.99: found.p99}[part] - exact) <= 0.2 * exact + 1
+        histogram[bucket(took)] += 1
+    longest = max(times)
+    found = summed_up("a", histogram, longest if longest >= SHORT else 0, 0, True)
+    for part, told in ((0.5, found.p50), (0.99, found.p99)):
+        exact = next(t for n, t in enumerate(sorted(times), 1) if n >= part * len(times))
+        assert abs(told - exact) <= max(128, 0.2 * exact)
+    assert abs(found.busy - sum(times)) <= sum(max(128, 0.2 * t) for t in times)
+    assert abs(found.slowest - longest) <= (0 if longest >= SHORT else 128)
     assert found.calls == len(times)
-    assert abs(found.busy - sum(times)) <= 0.2 * sum(times) + len(times)
 
 
 def test_a_plugin_without_calls_has_statistics() -> None:
