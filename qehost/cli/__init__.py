@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
     "plugins": "List the plugins that are installed, and what became of them.",
     "simulate": "Run a local venue: stream and REST, with a living market.",
+    "listen-key": "Make a listen key and print it.",
 }
 
 

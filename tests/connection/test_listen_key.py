@@ -1,0 +1,289 @@
+"""When a listen key is made, renewed and replaced.  No clock: the tests are the clock."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qehost.connection.listen_key import ListenKeys, Made, Make, Wait, make_key
+from qehost.errors import APIError, ListenKeyError, TransportError
+from qehost.rest import API
+from qehost.simulator import Venue
+
+TEXT = "0123456789abcdef0123456789abcdef"
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+@pytest.fixture
+def keys():
+    return ListenKeys(can_make=True, rng=random.Random(1))
+
+
+def make(keys, now, lifetime=DAY, text=TEXT):
+    assert keys.next(now) == Make()
+    keys.made(Made(text, lifetime), now)
+    return keys.current(now)
+
+
+def due(keys, now):
+    step = keys.next(now)
+    assert isinstance(step, Wait)
+    return step.until
+
+
+def refused_401():
+    error = APIError(401, "API_KEY_INVALID", "no such key")
+    error.status_code = 401
+    return error
+
+
+# --- making and renewing -----------------------------------------------------------------------
+
+
+def test_the_first_key_is_made_at_once(keys):
+    assert keys.current(0) is None
+    key = make(keys, 0)
+    assert (key.text, key.number) == (TEXT, 1)
+    assert keys.warning == ""
+
+
+def test_only_one_key_is_made_at_a_time(keys):
+    assert keys.next(0) == Make()
+    assert keys.next(10_000) == Wait(float("inf"))
+
+
+def test_a_key_is_renewed_about_an_hour_before_its_end(keys):
+    make(keys, 0)
+    renewal = due(keys, 2)
+    assert DAY - HOUR * 1.05 <= renewal <= DAY - HOUR
+    assert keys.next(renewal) == Make()
+
+
+@given(st.floats(1, 7200), st.integers(0))
+def test_a_key_that_lives_shorter_is_renewed_at_about_half_its_life(lifetime, seed):
+    keys = ListenKeys(can_make=True, rng=random.Random(seed))
+    make(keys, 0, lifetime)
+    # Never more often than once a second, however short-lived the venue's keys are.
+    assert due(keys, 0) >= 1.0
+    assert due(keys, 0) == pytest.approx(max(1.0, lifetime * 0.4875), rel=0.026)
+
+
+def test_the_old_key_stays_until_the_new_one_is_there(keys):
+    old = make(keys, 0)
+    renewal = due(keys, 2)
+    assert keys.next(renewal) == Make()
+    assert keys.current(renewal) == old
+    keys.made(Made("new", DAY), renewal + 3)
+    new = keys.current(renewal + 3)
+    assert (new.text, new.number) == ("new", 2)
+    # The venue drops the old connection: that is no reason for yet another key.
+    assert keys.refused(old.number, renewal + 4) is None
+    assert keys.current(renewal + 4) == new
+
+
+def test_a_failed_renewal_keeps_the_key_says_so_and_tries_again(keys):
+    key = make(keys, 0)
+    now = due(keys, 2)
+    said = []
+    for _ in range(10):
+        assert keys.next(now) == Make()
+        said.append(str(keys.failed(TransportError("no answer"), now)))
+        assert keys.current(now) == key
+        assert 0.5 <= due(keys, now) - now <= 60
+        now = due(keys, now)
+    assert all("could not be renewed" in text and "no answer" in text for text in said)
+    assert "good for 60 min more" in said[0] or "good for 62 min more" in said[0]
+    keys.next(now)
+    keys.made(Made("new", DAY), now)
+    assert keys.current(now).number == 2
+
+
+def test_without_any_key_the_text_says_that_there_is_no_stream(keys):
+    assert keys.next(0) == Make()
+    assert "there is no stream" in str(keys.failed(TransportError("no answer"), 0))
+
+
+def test_an_expired_key_is_not_connected_with(keys):
+    make(keys, 0, 100)
+    assert keys.current(99) is not None
+    assert keys.current(100) is None
+    assert "has ended" in str(keys.refused(1, 101))
+
+
+def test_credentials_that_are_refused_are_tried_slowly_and_loudly(keys):
+    now = 0.0
+    for _ in range(8):
+        assert keys.next(now) == Make()
+        error = keys.failed(refused_401(), now)
+        assert "API_KEY_INVALID" in str(error)
+        assert "rest_url" in str(error)
+        assert 15 <= due(keys, now) - now <= 600
+        now = due(keys, now)
+    assert now > 600
+
+
+def test_a_wait_that_the_venue_asks_for_is_kept(keys):
+    busy = APIError(429, "BUSY", "slow down")
+    busy.retry_after = 500.0
+    keys.next(0)
+    keys.failed(busy, 0)
+    assert due(keys, 0) == 500.0
+
+
+def test_an_error_of_unknown_origin_is_named_without_its_text(keys):
+    keys.next(0)
+    text = str(keys.failed(RuntimeError(f"something with {TEXT}"), 0))
+    assert "RuntimeError" in text
+    assert TEXT not in text
+
+
+# --- refused keys ------------------------------------------------------------------------------
+
+
+def test_a_refused_key_is_replaced_and_not_tried_again(keys):
+    make(keys, 0)
+    keys.accepted(1, 1)
+    error = keys.refused(1, 5000)
+    assert isinstance(error, ListenKeyError)
+    assert keys.current(5000) is None
+    assert keys.next(5000) == Make()
+
+
+def test_another_program_that_takes_the_key_over_is_told_and_no_war(keys):
+    """It answers each of our keys with one of its own, a second later, for a day."""
+    now, made, said = 0.0, 0, []
+    while now < DAY:
+        step = keys.next(now)
+        if step == Make():
+            made += 1
+            keys.made(Made(TEXT, DAY), now)
+            keys.accepted(made, now)
+            now += 1
+            said.append(str(keys.refused(made, now)))
+        else:
+            now = step.until
+    assert made < 120
+    assert "another program" not in said[0]
+    assert all("another program" in text for text in said[1:])
+    assert "1 s after it was made" in said[1]
+
+
+def test_a_key_with_a_quiet_life_ends_the_suspicion(keys):
+    now = 0.0
+    for number in range(1, 6):
+        make(keys, now)
+        keys.accepted(number, now)
+        assert keys.refused(number, now) is not None
+        now = due(keys, now)
+    make(keys, now)
+    now += 2 * HOUR
+    assert "a new one is made" in str(keys.refused(6, now))
+    assert keys.next(now) == Make()
+
+
+def test_keys_that_were_never_accepted_point_to_the_addresses(keys):
+    make(keys, 0)
+    keys.refused(1, 1)
+    make(keys, 1)
+    text = str(keys.refused(2, 2))
+    assert "ws_url and rest_url" in text
+    assert "another program" not in text
+
+
+# --- a given key -------------------------------------------------------------------------------
+
+
+def test_a_given_key_is_used_as_it_is_with_a_warning():
+    keys = ListenKeys(TEXT, can_make=True)
+    assert keys.current(0).text == TEXT
+    assert keys.next(0) == Wait(float("inf"))
+    assert keys.next(10 * DAY) == Wait(float("inf"))
+    assert "can't be renewed" in keys.warning
+
+
+def test_a_given_key_that_is_refused_is_said_each_time_and_tried_slowly():
+    keys = ListenKeys(TEXT, rng=random.Random(1))
+    now = 0.0
+    for _ in range(6):
+        assert keys.current(now) is not None
+        assert "Set a new one" in str(keys.refused(1, now))
+        assert keys.current(now) is None
+        assert 15 <= due(keys, now) - now <= 600
+        now = due(keys, now)
+    keys.accepted(1, now)
+    assert keys.current(now).text == TEXT
+
+
+def test_neither_key_nor_credentials_is_an_error_that_names_the_settings():
+    with pytest.raises(ListenKeyError, match="QEHOST_API_KEY"):
+        ListenKeys()
+
+
+def test_no_repr_shows_a_key(keys):
+    key = make(keys, 0)
+    assert TEXT not in f"{key!r} {Made(TEXT, 5.0)!r}"
+
+
+# --- whatever happens --------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["made", "failed", "rejected", "refused", "accepted", "nothing"]),
+            st.floats(0, 7200),
+        ),
+        max_size=60,
+    ),
+    st.integers(0),
+)
+def test_the_machine_always_has_something_to_wait_for(events, seed):
+    keys = ListenKeys(can_make=True, rng=random.Random(seed))
+    now, busy, number = 0.0, False, 0
+    for event, pause in events:
+        now += pause
+        step = keys.next(now)
+        assert not (busy and step == Make())
+        busy = busy or step == Make()
+        if busy and event == "made":
+            number += 1
+            keys.made(Made(str(number), 5000.0), now)
+            busy = False
+        elif busy and event in ("failed", "rejected"):
+            error = refused_401() if event == "rejected" else TransportError("no answer")
+            assert str(keys.failed(error, now))
+            busy = False
+        elif number and event == "refused":
+            keys.refused(number, now)
+            assert keys.current(now) is None
+        elif number and event == "accepted":
+            keys.accepted(number, now)
+        step = keys.next(now)
+        busy = busy or step == Make()
+        if isinstance(step, Wait):
+            assert step.until > now
+            assert busy == (step.until == float("inf"))
+
+
+# --- over REST ---------------------------------------------------------------------------------
+
+
+def test_a_key_is_made_over_rest_and_its_life_measured_by_the_venue_s_clock():
+    with Venue(port=0) as venue:
+        api = API(venue.api_key, venue.api_secret, venue.rest_url)
+        made = make_key(api, "v2")
+        api.close()
+        assert made.lifetime == pytest.approx(DAY, abs=60)
+        assert len(made.text) == 32
+
+
+def test_an_end_in_the_past_is_not_believed(monkeypatch):
+    with Venue(port=0) as venue:
+        api = API(venue.api_key, venue.api_secret, venue.rest_url)
+        monkeypatch.setattr("qehost.connection.listen_key.time.time", lambda: 9e9)
+        assert make_key(api, "v1").lifetime == DAY
+        api.close()
