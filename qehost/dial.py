@@ -221,7 +221,7 @@ def _begin(family: int, address: Any, selector: selectors.BaseSelector) -> None:
 
 def _failure(error: OSError, address: Any) -> str:
     reason = (error.strerror or str(error)).lower()
-    return f"{reason} by {host_port(address[0], address[1])}"
+    return f"{reason} at {host_port(address[0], address[1])}"
 
 
 # --- proxies and TLS -------------------------------------------------------------------------

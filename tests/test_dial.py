@@ -113,7 +113,7 @@ def test_a_connection_is_opened(serve):
 
 
 def test_a_refused_connection_says_by_whom_and_what_to_look_at(unused_port):
-    text = fails(unused_port, "connection refused by 127.0.0.1")
+    text = fails(unused_port, "connection refused at 127.0.0.1")
     assert "is it up, and is the address in the settings right?" in text
 
 
@@ -142,8 +142,8 @@ def test_a_dead_address_family_does_not_matter(serve, name):
 def test_when_all_addresses_fail_each_is_named(name, unused_port):
     name(("127.0.0.1", unused_port), ("127.0.0.2", unused_port))
     text = fails(443, "can't connect to venue.example:443", host="venue.example")
-    assert f"connection refused by 127.0.0.1:{unused_port}" in text
-    assert f"connection refused by 127.0.0.2:{unused_port}" in text
+    assert f"connection refused at 127.0.0.1:{unused_port}" in text
+    assert f"connection refused at 127.0.0.2:{unused_port}" in text
 
 
 def test_silence_ends_at_the_deadline(name, silent):
