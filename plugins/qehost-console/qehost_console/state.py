@@ -132,6 +132,7 @@ class Picture:
     links: dict[str, Link] = field(default_factory=dict)
     running: dict[tuple[str, str], Master] = field(default_factory=dict)
     ended: dict[tuple[str, str], Master] = field(default_factory=dict)
+    unseen: dict[tuple[str, str], Master] = field(default_factory=dict)  # known by fills alone
     ended_total: int = 0
     quotes: dict[str, str] = field(default_factory=dict)  # symbol to quote currency
 
@@ -144,8 +145,8 @@ class Picture:
         master = self.running.pop(key, None) or self.ended.pop(key, None)
         known = master is not None
         if master is None:
-            started = detail.start_time_ms or message.ticktime_ms or at
-            master = Master(clean(event.account), clean(message.master_order_id), started)
+            master = self.unseen.pop(key, None) or self._new(event, message)
+            master.started = detail.start_time_ms or message.ticktime_ms or at
         was_ended = master.ended is not None
         master.algorithm = clean(message.strategy) or master.algorithm
         master.symbol = clean(message.symbol) or master.symbol
@@ -171,6 +172,11 @@ class Picture:
                 # Order of insertion is order of the last update: the first one was silent longest.
                 del self.running[next(iter(self.running))]
         return master
+
+    @staticmethod
+    def _new(event: Event, message: MasterOrderMessage | FillMessage) -> Master:
+        started = event.received_at // 1_000_000
+        return Master(clean(event.account), clean(message.master_order_id), started)
 
     @staticmethod
     def _quantities(master: Master, detail: MasterOrderDetail) -> None:
@@ -207,8 +213,12 @@ class Picture:
         )
         self.fills.append(fill)
         key = (event.account, message.master_order_id)
-        master = self.running.get(key) or self.ended.get(key)
-        if master is not None and fill.quantity is not None and notional is not None:
+        master = self.running.get(key) or self.ended.get(key) or self.unseen.get(key)
+        if master is None:
+            master = self.unseen[key] = self._new(event, message)
+            if len(self.unseen) > _MOST_ENDED:
+                del self.unseen[next(iter(self.unseen))]
+        if fill.quantity is not None and notional is not None:
             master.fills += 1
             master.filled_quantity = EXACT.add(master.filled_quantity, fill.quantity)
             master.filled_notional = EXACT.add(master.filled_notional, notional)

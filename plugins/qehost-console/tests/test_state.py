@@ -42,6 +42,15 @@ def test_progress_is_what_the_venue_reports_or_what_the_fills_sum_up_to_if_that_
     assert (master.done, master.average) == (5, 104)
 
 
+def test_fills_that_come_before_their_master_order_count_for_it(venue):
+    picture = Picture()
+    picture.fill(*venue.fill(quantity="3", price="110"))
+    assert not picture.running
+    master = picture.master_order(*venue.master(quantity="10"))
+    assert (master.done, master.average, master.started) == (3, 110, 1_764_036_000_000)
+    assert not picture.unseen
+
+
 def test_an_order_for_an_amount_of_money_progresses_in_money(venue):
     picture = Picture()
     master = picture.master_order(
@@ -91,6 +100,9 @@ def test_memory_is_bounded(venue):
     assert len(picture.running) == 2000
     assert len(picture.ended) == 200
     assert len(picture.fills) == 200
+    for number in range(300):
+        picture.fill(*venue.fill(master=f"u{number}"))
+    assert len(picture.unseen) == 200
     assert ("main", "r2999") in picture.running
     assert picture.ended_total == 3000
 
