@@ -1,1 +1,78 @@
-"""qehost receives the push stream of Quantum Execute and hands every message to plugins."""
+"""qehost receives the push stream of Quantum Execute and hands every message to plugins.
+
+The public names.  Each is imported from its module when it is first used, so that `import qehost`
+costs a plugin or a command nothing that it does not need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qehost.errors import (
+        APIError,
+        ClientError,
+        Error,
+        ParameterArgumentError,
+        ParameterRequiredError,
+        ParameterTypeError,
+        ParameterValueError,
+        ServerError,
+        WebsocketClientError,
+    )
+    from qehost.hookspecs import hookimpl
+    from qehost.messages import (
+        BaseThirdPartyMessage,
+        ClientMessageType,
+        ClientPushMessage,
+        Event,
+        FillDetail,
+        FillMessage,
+        MasterOrderDetail,
+        MasterOrderMessage,
+        OrderDetail,
+        OrderMessage,
+        ThirdPartyMessageType,
+    )
+    from qehost.rest.api import API
+
+__all__ = [
+    "API",
+    "APIError",
+    "BaseThirdPartyMessage",
+    "ClientError",
+    "ClientMessageType",
+    "ClientPushMessage",
+    "Error",
+    "Event",
+    "FillDetail",
+    "FillMessage",
+    "MasterOrderDetail",
+    "MasterOrderMessage",
+    "OrderDetail",
+    "OrderMessage",
+    "ParameterArgumentError",
+    "ParameterRequiredError",
+    "ParameterTypeError",
+    "ParameterValueError",
+    "ServerError",
+    "ThirdPartyMessageType",
+    "WebsocketClientError",
+    "hookimpl",
+]
+
+_HOMES = {"API": "qehost.rest.api", "hookimpl": "qehost.hookspecs"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'qehost' has no attribute {name!r}")
+    home = _HOMES.get(name)
+    if home is None:
+        messages = import_module("qehost.messages")
+        home = "qehost.messages" if hasattr(messages, name) else "qehost.errors"
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

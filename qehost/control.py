@@ -119,6 +119,7 @@ class ConnectionStatus(_Message, frozen=True):
     last_message: float
     last_pong: float
     last_seq: int
+    protected: bool
 
 
 class HostStatus(_Message, frozen=True):

@@ -77,13 +77,33 @@ class ConnectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     connect_timeout: Annotated[
         Seconds, Meta(description="Seconds for DNS, TCP, proxy, TLS and handshake together.")
     ] = 20.0
-    ping_interval: Annotated[Seconds, Meta(description="Seconds of silence before a ping.")] = 30.0
+    ping_interval: Annotated[Seconds, Meta(description="Seconds between two pings.")] = 30.0
     pong_timeout: Annotated[
         Seconds, Meta(description="Seconds for any answer before the peer counts as dead.")
     ] = 10.0
     heartbeat: Annotated[
         Literal["frame", "text"], Meta(description='"frame": WebSocket pings; "text": a text ping.')
     ] = "frame"
+    catch_up_interval: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds between comparisons with REST; 0: only after a gap.",
+        ),
+    ] = 0.0
+    mute_after: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds without a message after which REST is asked, and the connection "
+            "made anew if REST knows more; 0: never.",
+        ),
+    ] = 0.0
+    give_up_after: Annotated[
+        float, Meta(ge=0, description="Seconds without a connection before ending; 0: never.")
+    ] = 0.0
     max_message: Annotated[
         int, Meta(ge=65_536, description="Bytes; a longer message ends the connection.")
     ] = 16 * 2**20

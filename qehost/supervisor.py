@@ -268,7 +268,7 @@ class Supervisor:
                 log.info("%s runs %s", child, ", ".join(plugins) or "no plugin")
             case Refused(text, exit_code):
                 log.critical("%s", text)
-                self.stop(f"the {child} can't start", exit_code)
+                self.stop(f"the {child} can't go on", exit_code)
             case StopRequest(reason):
                 self.stop(reason)
             case Ended(undelivered):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from msgspec.structs import replace
 
 from qehost import config
 from qehost.cli.failure import failing_clearly
@@ -64,6 +65,12 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
     metavar="SECONDS",
     help="End after this time, in an orderly way.",
 )
+@click.option(
+    "--give-up-after",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End (exit 5) when there was no connection for so long; by default never.",
+)
 @click.option("--strict", is_flag=True, help="Don't start (exit 3) if a plugin can't be used.")
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
 @click.option(
@@ -75,6 +82,7 @@ def command(
     specs: tuple[str, ...],
     simulate: bool,
     duration: float | None,
+    give_up_after: float | None,
     strict: bool,
     log_level: str,
     log_format: Literal["text", "json"],
@@ -98,6 +106,9 @@ def command(
                 )
         loaded = config.load(file, flags)
         settings = loaded.settings
+        if give_up_after is not None:
+            connection = replace(settings.connection, give_up_after=give_up_after)
+            settings = replace(settings, connection=connection)
         candidates = find(specs, settings.plugins)
         for name, account in settings.accounts.items():
             if not account.listen_key and not account.api_key:
