@@ -77,10 +77,11 @@ class Journal:
         self._log_size = 0
         self._lock = FileLock(folder / "lock")
         self._take_folder()
-        left = [path for path in segments(folder) if path.with_name(f"{path.name}-wal").exists()]
         self._mark_map = _high_water_map(folder)
         self._high_water = memoryview(self._mark_map).cast("q")
+        left: list[Path] = []
         try:
+            left = [path for path in segments(folder) if _log_of(path).exists()]
             with JournalReader(folder) as reader:
                 self._high_water[0] = max(reader.last_seq(), self._high_water[0])
         except NewerFormat:

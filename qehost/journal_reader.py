@@ -91,20 +91,44 @@ class JournalReader:
         order = range(len(paths))
         for position in reversed(order) if newest_first else order:
             end = self._end(paths, position)
-            try:
-                with self._segment(paths[position]) as segment:
-                    keys = segment.keys(since, until)
-            except _Unreadable as unreadable:
-                begin = self._first.get(paths[position], self._before(paths, position) + 1)
-                yield from unreadable.damage(begin, end)
-                continue
-            for key in reversed(keys) if newest_first else keys:
+            found = self._scan_file(paths, position, end, since, until)
+            for item in reversed(found) if newest_first else found:
+                if not isinstance(item, int):
+                    yield item
+                    continue
                 try:
                     with self._segment(paths[position]) as segment:
-                        found = [segment.batch(key, end)]
+                        batch = [segment.batch(item, end)]
                 except _Unreadable as unreadable:
-                    found = unreadable.damage(key, key)
-                yield from found
+                    batch = unreadable.damage(item, item)
+                yield from batch
+
+    def _scan_file(
+        self, paths: list[Path], position: int, end: int, since: int, until: int
+    ) -> list[int] | list[Batch | Damage]:
+        """The keys of the batches; of a damaged file everything that can be read of it."""
+        path = paths[position]
+        try:
+            with self._segment(path) as segment:
+                if not segment.cut_off:
+                    return segment.keys(since, until)
+        except _Unreadable:
+            pass
+        begin = self._first_seq(path) or self._before(paths, position) + 1
+        found: list[Batch | Damage] = []
+        after_seq = begin - 1
+        try:
+            with self._segment(path) as segment:
+                while chunk := segment.read(after_seq, 1 << 20, end):
+                    found += chunk
+                    after_seq = chunk[-1].last_seq
+        except _Unreadable as unreadable:
+            found += unreadable.damage(after_seq + 1, end)
+        return [
+            item
+            for item in found
+            if isinstance(item, Damage) or (item.last_at >= since and item.first_at <= until)
+        ]
 
     def last_seq(self) -> int:
         """The number of the last event that was ever given one, 0 if none was.

@@ -134,6 +134,14 @@ def row_of(first_seq: int, last_seq: int, first_at: int, last_at: int, events: b
     return first_seq, last_seq, first_at, last_at, crc, events
 
 
+def _is_whole(row: tuple[Any, ...]) -> bool:
+    *numbers, crc, events = row
+    if not (isinstance(events, bytes) and all(isinstance(number, int) for number in numbers)):
+        return False
+    first_seq, last_seq, first_at, last_at = numbers
+    return bool(row_of(first_seq, last_seq, first_at, last_at, events)[4] == crc)
+
+
 class Segment:
     """One file, for reading, also while it is written by another process.
 
@@ -148,6 +156,7 @@ class Segment:
         try:
             if not check_format(self._db, path, APPLICATION_ID, len(STEPS), "journal"):
                 raise JournalError(str(path), "the file is damaged (it was cut off)")
+            self.cut_off = self._is_cut_off()
         except BaseException:
             self._db.close()
             raise
@@ -157,8 +166,14 @@ class Segment:
 
     def first_seq(self) -> int | None:
         """None: there is nothing in it."""
-        (seq,) = self._db.execute("SELECT min(first_seq) FROM batches").fetchone()
-        return None if seq is None else int(seq)
+        row = self._db.execute(
+            f"SELECT {COLUMNS} FROM batches ORDER BY first_seq LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return None
+        if not _is_whole(row):
+            raise sqlite3.DatabaseError("its first row is damaged")
+        return int(row[0])
 
     def last_seq(self) -> int | None:
         row = self._db.execute(
@@ -179,22 +194,32 @@ class Segment:
         """
         found: list[Batch | Damage] = []
         size = 0
-        rows = self._db.execute(f"SELECT {COLUMNS} {FROM}", {"after": after_seq})
+        trouble: JournalError | None = None
+        if self.cut_off:
+            trouble = JournalError(str(self.path), "the file is damaged (it was cut off)")
+        rows = self._db.cursor()
         try:
-            for row in rows:
+            for row in rows.execute(f"SELECT {COLUMNS} {FROM}", {"after": after_seq}):
                 item = self._checked(row, end)
-                if item.last_seq > after_seq:
-                    found.append(item)
-                    size += len(row[5])
+                if isinstance(item, Batch):
+                    size += len(item.events)
+                elif not after_seq < item.last_seq <= end:
+                    trouble = item.error
+                    continue
+                found.append(item)
                 if size >= limit_bytes:
                     break
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
+            trouble = explain(self.path, error)
             # What came before the damage first; the next call begins at it.
-            return found or [self._at_damage(after_seq, end, error)]
+            if not found and end > after_seq:
+                found = [self._at_damage(after_seq, end, trouble)]
         finally:
             rows.close()
+        if trouble and end > after_seq and all(item.last_seq <= after_seq for item in found):
+            return [Damage(after_seq + 1, end, trouble)]
         return found
 
     def keys(self, since: int, until: int) -> list[int]:
@@ -219,15 +244,14 @@ class Segment:
         return self._checked(row, end)
 
     def _checked(self, row: tuple[Any, ...], end: int) -> Batch | Damage:
-        first_seq, last_seq, first_at, last_at, crc, events = row
-        batch = Batch(first_seq, last_seq, first_at, last_at, events)
-        if isinstance(events, bytes) and row_of(*batch)[4] == crc:
-            return batch
+        first_seq, last_seq, first_at, last_at, _, events = row
+        if _is_whole(row):
+            return Batch(first_seq, last_seq, first_at, last_at, events)
         error = JournalError(str(self.path), "the disk changed what was written (checksum)")
         # Its own last_seq is not to be trusted.
         return self._damage(first_seq, self._extent(first_seq, end), error)
 
-    def _at_damage(self, after_seq: int, end: int, error: sqlite3.Error) -> Batch | Damage:
+    def _at_damage(self, after_seq: int, end: int, error: JournalError) -> Batch | Damage:
         """The one batch behind `after_seq`, or how far the damage there goes."""
         try:
             first_seq, _ = self._next(after_seq)
@@ -241,18 +265,29 @@ class Segment:
         while not self._works(working):
             failing, working = working, working + 2 * (working - after_seq)
             if working > end:
-                return self._damage(after_seq + 1, end, explain(self.path, error))
+                return self._damage(after_seq + 1, end, error)
         while working - failing > 1:
             middle = (working + failing) // 2
             failing, working = (failing, middle) if self._works(middle) else (middle, working)
         first_seq, _ = self._next(working)
-        return self._damage(
-            after_seq + 1, max(first_seq - 1, after_seq + 1), explain(self.path, error)
-        )
+        return self._damage(after_seq + 1, min(first_seq - 1, end), error)
 
     def _next(self, after_seq: int) -> tuple[int, int]:
         row = self._db.execute(f"SELECT first_seq, last_seq {FROM} LIMIT 1", {"after": after_seq})
         return row.fetchone() or (LARGEST_SEQ, LARGEST_SEQ)
+
+    def _is_cut_off(self) -> bool:
+        """Whether pages are missing.  SQLite reads what is missing of a page as zeros, and then
+        finds rows in it that nobody wrote."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            return False  # It is written, or being brought into one piece.
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        (page_size,) = self._db.execute("PRAGMA page_size").fetchone()
+        try:
+            return bool(self.path.stat().st_size < pages * page_size)
+        except FileNotFoundError:
+            return False  # Pruned a moment ago; what is open can be read.
 
     def _works(self, after_seq: int) -> bool:
         try:

@@ -8,7 +8,7 @@ The file, in words of eight bytes, in the byte order of the machine::
 
      0  magic, version, number of words before the names, bytes of the names, their CRC
      8  the current call: count, plugin, hook, account, seq, start (monotonic ns)
-    16  two words for each account, −1 where none was ever set: its cursor, and the last event handed
+    16  two words for each account: its cursor and the last event handed; −1: never set
      …  the names of plugins, hooks and accounts, as JSON
 
 A torn write can't happen: each word is aligned and stored in one instruction.  The call is several
@@ -34,10 +34,9 @@ import msgspec
 
 from qehost.database import NewerFormat, explain
 from qehost.errors import JournalError
-from qehost.segments import LARGEST_SEQ
-from qehost.state import private_folder
+from qehost.state import StateFolder, private_folder
 
-__all__ = ["Call", "Marks", "MarksView"]
+__all__ = ["Call", "Marks", "MarksView", "cursors_of"]
 
 log = logging.getLogger("qehost.cursors")
 
@@ -74,11 +73,13 @@ class Names(msgspec.Struct, frozen=True):
 class Marks:
     """For the host process: `enter` and `leave` around each call, `advance` after each event.
 
-    Plugins and hooks go by their place in the sequences given to `open`, as they are marked at every
-    call; accounts go by name.
+    Plugins and hooks, marked at every call, go by their place in the sequences given to `open`;
+    accounts go by name.
     """
 
-    def __init__(self, memory: mmap.mmap, accounts: Sequence[str]) -> None:
+    def __init__(self, memory: mmap.mmap, accounts: Sequence[str], lost: bool = False) -> None:
+        self.lost = lost
+        """The file was damaged: `handed` does not know what was handed over before."""
         self._memory = memory
         self._accounts = {account: place for place, account in enumerate(accounts)}
         self._words = memoryview(memory).cast("q")
@@ -104,6 +105,7 @@ class Marks:
         try:
             private_folder(path.parent)
             known: Cursors = {}
+            lost = False
             try:
                 known = _cursors(*_read(path))
             except FileNotFoundError:
@@ -118,7 +120,8 @@ class Marks:
                     error,
                     aside.name,
                 )
-                known = dict.fromkeys(accounts, (0, LARGEST_SEQ))
+                known = dict.fromkeys(accounts, (0, NEVER))
+                lost = True
             former = [name for name in known if name not in accounts]
             names = Names(tuple(plugins), tuple(hooks), (*accounts, *former))
             # Written in full, not stretched: a page without a place on a full disk would kill the
@@ -132,7 +135,7 @@ class Marks:
                     raise JournalError(str(path), "the disk is full")
                 os.fsync(fd)
                 os.replace(draft, path)
-                return cls(mmap.mmap(fd, len(content)), accounts)
+                return cls(mmap.mmap(fd, len(content)), accounts, lost)
             finally:
                 os.close(fd)
         except OSError as error:
@@ -244,6 +247,15 @@ class MarksView:
             return None
         except (OSError, ValueError) as error:
             raise JournalError(str(self.path), f"the marks can't be read: {error}") from error
+
+
+def cursors_of(folder: StateFolder, account: str) -> dict[str, int]:
+    """How far each host process has come with an account; those that have nothing of it left out.
+
+    Raises JournalError.
+    """
+    found = {name: MarksView(folder.marks(name)).cursors() for name in folder.processes()}
+    return {name: cursors[account] for name, cursors in found.items() if account in cursors}
 
 
 def _content(names: Names, known: Cursors) -> bytes:

@@ -1,0 +1,545 @@
+"""The journal: writing it, reading it from elsewhere, and a disk that is against it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from qehost import segments
+from qehost.database import NewerFormat
+from qehost.errors import JournalError
+from qehost.journal import Batch, Damage, Journal, JournalReader
+from qehost.messages import StatusEvent
+from qehost.pruning import journal_bytes, prune
+from qehost.queue import decode_events, encode_events
+from qehost.search import Wanted, find
+
+SECOND = 10**9
+
+
+def batch(first_seq: int, last_seq: int, text: str = "connected") -> bytes:
+    return encode_events(
+        [
+            StatusEvent(seq, "main", f"id-{seq}", seq * SECOND, "stream", False, text, text)
+            for seq in range(first_seq, last_seq + 1)
+        ]
+    )
+
+
+def append(journal: Journal, first_seq: int, last_seq: int, text: str = "connected") -> None:
+    events = batch(first_seq, last_seq, text)
+    journal.append(events, first_seq, last_seq, first_seq * SECOND, last_seq * SECOND)
+
+
+def append_until(
+    journal: Journal, seq: int, done: Callable[[], bool], text: str = "x" * 500
+) -> int:
+    """Append until something has happened; the number of the last event."""
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        seq += 1
+        append(journal, seq, seq, text)
+        time.sleep(0.001)
+    return seq
+
+
+def eventually(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def seqs(folder: Path, after_seq: int = 0) -> list[int]:
+    with JournalReader(folder) as reader:
+        return [
+            event.seq
+            for item in reader.read(after_seq)
+            if isinstance(item, Batch)
+            for event in decode_events(item.events)
+            if event.seq > after_seq
+        ]
+
+
+def damages(folder: Path, after_seq: int = 0) -> list[Damage]:
+    with JournalReader(folder) as reader:
+        return [item for item in reader.read(after_seq) if isinstance(item, Damage)]
+
+
+def files(folder: Path) -> list[Path]:
+    return segments.segments(folder)
+
+
+def many_files(folder: Path, count: int = 3) -> int:
+    """A journal of several files; the number of its last event."""
+    seq = 0
+    for _ in range(count):
+        with Journal(folder) as journal:
+            for _ in range(20):
+                seq += 1
+                append(journal, seq, seq)
+    assert len(files(folder)) == count
+    return seq
+
+
+@pytest.fixture(autouse=True)
+def quick_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qehost.journal.KEEPER_INTERVAL", 0.02)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "accounts" / "main" / "journal"
+
+
+@pytest.fixture
+def small(folder: Path) -> Iterator[Journal]:
+    """A journal that begins a new file all the time."""
+    with Journal(folder, segment_bytes=50_000, retry_interval=0.05) as journal:
+        yield journal
+
+
+# --- writing and reading --------------------------------------------------------------------
+
+
+def test_what_was_appended_is_read_back_byte_for_byte(folder: Path) -> None:
+    with Journal(folder) as journal:
+        append(journal, 1, 64)
+        append(journal, 65, 65)
+        with JournalReader(folder) as reader:
+            assert list(reader.read(0)) == [
+                Batch(1, 64, SECOND, 64 * SECOND, batch(1, 64)),
+                Batch(65, 65, 65 * SECOND, 65 * SECOND, batch(65, 65)),
+            ]
+
+
+def test_reading_after_an_event_in_the_middle_of_a_batch_begins_with_that_batch(
+    folder: Path,
+) -> None:
+    with Journal(folder) as journal:
+        append(journal, 1, 10)
+        append(journal, 11, 20)
+    with JournalReader(folder) as reader:
+        assert [item.first_seq for item in reader.read(4)] == [1, 11]
+        assert [item.first_seq for item in reader.read(10)] == [11]
+        assert list(reader.read(20)) == []
+
+
+def test_the_sequence_goes_on_in_the_next_process(folder: Path) -> None:
+    with Journal(folder) as journal:
+        assert journal.last_seq() == 0
+        append(journal, 1, 7)
+    with Journal(folder) as journal:
+        assert journal.last_seq() == 7
+        append(journal, 8, 9)
+    assert seqs(folder) == list(range(1, 10))
+
+
+def test_a_journal_that_was_not_closed_is_whole(folder: Path) -> None:
+    code = (
+        "import os, sys, signal; from pathlib import Path; from qehost.journal import Journal\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "for seq in range(1, 501): journal.append(b'\\x90', seq, seq, seq, seq)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    process = subprocess.run([sys.executable, "-c", code, str(folder)], timeout=60, check=False)
+    assert process.returncode == -signal.SIGKILL
+    with JournalReader(folder) as reader:
+        assert [item.first_seq for item in reader.read(0)] == list(range(1, 501))
+    with Journal(folder) as journal:
+        assert journal.last_seq() == 500
+        # The log that the dead process left is brought into the database.
+        eventually(lambda: not list(folder.glob("00000001.db-wal")))
+
+
+def test_the_files_and_folders_are_the_users_alone(folder: Path) -> None:
+    with Journal(folder) as journal:
+        append(journal, 1, 1)
+        names = {path.name for path in folder.iterdir()}
+        assert names >= {"00000001.db", "00000001.db-wal", "00000001.db-shm", "last-seq", "lock"}
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+        assert {path.stat().st_mode & 0o777 for path in (folder, *folder.parents[:2])} == {0o700}
+
+
+def test_files_follow_one_another_and_are_read_as_one(folder: Path, small: Journal) -> None:
+    last = append_until(small, 0, lambda: len(files(folder)) >= 4)
+    assert seqs(folder) == list(range(1, last + 1))
+    assert seqs(folder, last - 3) == list(range(last - 2, last + 1))
+    small.close()
+    assert seqs(folder) == list(range(1, last + 1))
+    assert not list(folder.glob("*-wal"))
+
+
+def test_another_process_reads_everything_while_it_is_written(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from qehost.journal import JournalReader\n"
+        "reader, seq, last = JournalReader(Path(sys.argv[1])), 0, int(sys.argv[2])\n"
+        "while seq < last:\n"
+        "    for batch in reader.read(seq):\n"
+        "        assert batch.first_seq == seq + 1, (batch.first_seq, seq)\n"
+        "        assert len(batch.events) == 700, batch\n"
+        "        seq = batch.last_seq"
+    )
+    with Journal(folder, segment_bytes=200_000) as journal:
+        args = [sys.executable, "-c", code, str(folder), "3000"]
+        with subprocess.Popen(args) as process:
+            for seq in range(1, 3001):
+                journal.append(bytes(700), seq, seq, seq, seq)
+                if seq % 10 == 0:
+                    time.sleep(0.005)
+            assert process.wait(60) == 0
+    assert len(files(folder)) > 1
+
+
+def test_an_append_does_not_wait_for_a_reader_that_stays(folder: Path, small: Journal) -> None:
+    append(small, 1, 1)
+    with sqlite3.connect(files(folder)[0]) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM batches").fetchone()
+        last = append_until(small, 1, lambda: len(files(folder)) >= 3)
+    reader.close()
+    assert seqs(folder) == list(range(1, last + 1))
+
+
+def test_power_durability_syncs_each_append(folder: Path) -> None:
+    with Journal(folder, "power") as journal:
+        append(journal, 1, 1)
+        assert journal._active is not None
+        (level,) = journal._active[1].execute("PRAGMA synchronous").fetchone()
+        assert level == 2  # FULL
+    assert seqs(folder) == [1]
+
+
+def test_the_tail_holds_the_newest_events_oldest_first(folder: Path) -> None:
+    last = many_files(folder)
+    with JournalReader(folder) as reader:
+        assert [item.first_seq for item in reader.tail(25)] == list(range(last - 24, last + 1))
+        assert len(reader.tail(1000)) == last
+
+
+def test_an_empty_or_missing_journal_has_nothing(folder: Path) -> None:
+    with JournalReader(folder) as reader:
+        assert list(reader.read(0)) == []
+        assert reader.tail(10) == []
+        assert reader.last_seq() == 0
+
+
+def test_a_second_writer_is_refused_with_the_firsts_process_id(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qehost.journal.WRITER_WAIT", 0.05)
+    with Journal(folder), pytest.raises(JournalError, match=f"process {os.getpid()} writes"):
+        Journal(folder)
+
+
+def test_a_writer_waits_for_the_one_before_it_to_end(folder: Path) -> None:
+    first = Journal(folder)
+    append(first, 1, 1)
+    closing = threading.Timer(0.1, first.close)
+    closing.start()
+    with Journal(folder) as second:
+        assert second.last_seq() == 1
+    closing.join()
+
+
+def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
+    many_files(folder, 1)
+    with sqlite3.connect(files(folder)[0]) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(NewerFormat, match=r"format 99.*update qehost"):
+        Journal(folder)
+    with pytest.raises(NewerFormat), JournalReader(folder) as reader:
+        list(reader.read(0))
+
+
+# --- a disk that is against it ----------------------------------------------------------------
+
+
+def break_writing(journal: Journal) -> None:
+    """The next append fails as on a full disk: SQLite may take no more pages."""
+    assert journal._active is not None
+    db = journal._active[1]
+    db.execute("PRAGMA max_page_count = 1")
+
+
+def test_an_append_that_fails_says_why_and_the_journal_comes_back(folder: Path) -> None:
+    with Journal(folder, retry_interval=0.05) as journal:
+        append(journal, 1, 1)
+        break_writing(journal)
+        with pytest.raises(JournalError, match="the disk is full"):
+            append(journal, 2, 9, "x" * 5000)
+        eventually(lambda: journal.problem is None)
+        append(journal, 10, 11)
+        assert journal.problem is None
+        assert seqs(folder) == [1, 10, 11]
+
+
+def test_numbers_of_events_that_could_not_be_written_are_not_given_twice(folder: Path) -> None:
+    with Journal(folder, retry_interval=60) as journal:
+        append(journal, 1, 1)
+        break_writing(journal)
+        with pytest.raises(JournalError):
+            append(journal, 2, 40, "x" * 5000)
+    with Journal(folder) as journal:
+        assert journal.last_seq() == 40
+
+
+def test_a_real_full_disk_costs_protection_and_comes_back(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        with Journal(disk / "journal", segment_bytes=100_000, retry_interval=0.05) as journal:
+            append(journal, 1, 1)
+            filler = disk / "filler"
+            with open(filler, "wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+            seq = 1
+            with suppress(JournalError):
+                for seq in range(2, 1000):
+                    append(journal, seq, seq, "x" * 2000)
+            assert "full" in str(journal.problem)
+            started = time.monotonic()
+            for _ in range(100):
+                with pytest.raises(JournalError):
+                    append(journal, seq := seq + 1, seq)
+            assert time.monotonic() - started < 5  # it fails at once, it does not wait
+            assert journal.last_seq() == seq
+            filler.unlink()
+            eventually(lambda: journal.problem is None)
+            append(journal, seq + 1, seq + 1)
+            assert seqs(disk / "journal")[-1] == seq + 1
+            assert seqs(disk / "journal")[0] == 1
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_limit_on_file_sizes_is_a_clear_error_too(folder: Path) -> None:
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from qehost.errors import JournalError; from qehost.journal import Journal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "journal = Journal(Path(sys.argv[1]), retry_interval=60)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "for seq in range(1, 1000):\n"
+        "    try: journal.append(bytes(1000), seq, seq, seq, seq)\n"
+        "    except JournalError as error: print(error); break"
+    )
+    args = [sys.executable, "-c", code, str(folder)]
+    process = subprocess.run(args, timeout=60, check=True, capture_output=True, text=True)
+    assert "full" in process.stdout
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    with JournalReader(folder) as reader:
+        assert next(iter(reader.read(0))).first_seq == 1
+
+
+def test_a_folder_that_cannot_be_made_is_no_error_until_an_append(tmp_path: Path) -> None:
+    (tmp_path / "accounts").write_text("in the way")
+    folder = tmp_path / "accounts" / "main"
+    with Journal(folder, retry_interval=0.05) as journal:
+        assert journal.problem is not None
+        with pytest.raises(JournalError):
+            append(journal, 1, 1)
+        assert journal.last_seq() == 1
+
+
+@pytest.mark.parametrize("what", ["delete the folder", "delete the log", "cut off the log"])
+def test_a_file_taken_away_while_it_is_written_is_replaced(folder: Path, what: str) -> None:
+    with Journal(folder, retry_interval=0.05) as journal:
+        append(journal, 1, 1, "x" * 9000)
+        path = files(folder)[0]
+        log = path.with_name(f"{path.name}-wal")
+        eventually(lambda: journal._log_size > 9000)
+        if what == "delete the folder":
+            for file in folder.iterdir():
+                file.unlink()
+        elif what == "delete the log":
+            log.unlink()
+        else:
+            os.truncate(log, 100)
+        eventually(lambda: journal._spare is not None)
+        append(journal, 2, 2)
+        assert seqs(folder)[-1] == 2
+        assert journal.problem is None
+
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def flip(path: Path, needle: bytes) -> None:
+    """Change one bit behind the first place where `needle` stands."""
+    content = bytearray(path.read_bytes())
+    place = content.index(needle) + len(needle)
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_costs_one_batch_and_is_told(folder: Path) -> None:
+    with Journal(folder) as journal:
+        for first in (1, 11, 21):
+            append(journal, first, first + 9)
+    flip(files(folder)[0], b"id-13")
+    (damage,) = damages(folder)
+    assert damage[:2] == (11, 20)
+    assert "checksum" in str(damage.error)
+    assert str(files(folder)[0]) in str(damage.error)
+    assert seqs(folder) == [*range(1, 11), *range(21, 31)]
+
+
+def test_a_damaged_page_of_the_tree_costs_what_stands_in_it(folder: Path) -> None:
+    with Journal(folder) as journal:
+        for seq in range(1, 201):
+            append(journal, seq, seq)
+    path = files(folder)[0]
+    with sqlite3.connect(path) as db:
+        (page_size,) = db.execute("PRAGMA page_size").fetchone()
+    db.close()
+    content = bytearray(path.read_bytes())
+    # A leaf of the tree begins with 13; what was moved elsewhere may still stand in other pages.
+    page = max(
+        place
+        for place in range(0, len(content), page_size)
+        if content[place] == 13 and b"id-100" in content[place : place + page_size]
+    )
+    content[page : page + page_size] = b"\xff" * page_size
+    path.write_bytes(content)
+    lost = {seq for item in damages(folder) for seq in range(item.first_seq, item.last_seq + 1)}
+    assert 100 in lost
+    assert len(lost) < 60
+    assert set(seqs(folder)) == set(range(1, 201)) - lost
+
+
+@pytest.mark.parametrize("size", [0, 10, 5000, 9000])
+def test_a_file_that_was_cut_off_is_told_and_the_others_are_read(folder: Path, size: int) -> None:
+    last = many_files(folder)
+    os.truncate(files(folder)[1], size)
+    read = seqs(folder)
+    assert set(read) >= {*range(1, 21), *range(41, last + 1)}
+    told = {seq for item in damages(folder) for seq in range(item.first_seq, item.last_seq + 1)}
+    assert told | set(read) == set(range(1, last + 1))
+    assert not told & set(read)
+
+
+def test_a_damaged_newest_file_is_left_behind_and_the_sequence_goes_on(folder: Path) -> None:
+    last = many_files(folder)
+    files(folder)[-1].write_bytes(b"not a database at all, " * 1000)
+    with Journal(folder) as journal:
+        assert journal.problem is None
+        assert journal.last_seq() == last
+        append(journal, last + 1, last + 1)
+    assert seqs(folder) == [*range(1, 41), last + 1]
+    assert [item[:2] for item in damages(folder)] == [(41, 60)]
+
+
+def test_a_search_tells_damage_and_finds_the_rest(folder: Path) -> None:
+    last = many_files(folder)
+    files(folder)[1].write_bytes(b"not a database at all, " * 1000)
+    for newest_first in (False, True):
+        with JournalReader(folder) as reader:
+            found = list(find(reader, Wanted(), newest_first=newest_first))
+        (damage,) = (item for item in found if isinstance(item, Damage))
+        assert damage[:2] == (21, 40)
+        read = [item.seq for item in found if not isinstance(item, Damage)]
+        assert sorted(read) == [*range(1, 21), *range(41, last + 1)]
+        assert read == sorted(read, reverse=newest_first)
+
+
+# --- pruning ----------------------------------------------------------------------------------
+
+
+def test_pruning_by_age_deletes_whole_files_and_keeps_the_newest(folder: Path) -> None:
+    last = many_files(folder)
+    report = prune(folder, not_past_seq=last, keep_seconds=60)
+    assert (report.files, report.last_seq, report.undelivered, report.held_back) == (
+        2,
+        40,
+        0,
+        False,
+    )
+    assert report.bytes > 0
+    assert seqs(folder) == list(range(41, last + 1))
+
+
+def test_pruning_by_age_stops_at_the_cursor_and_says_so(folder: Path) -> None:
+    many_files(folder)
+    report = prune(folder, not_past_seq=25, keep_seconds=60)
+    assert (report.files, report.last_seq, report.held_back) == (1, 20, True)
+    assert seqs(folder)[0] == 21
+
+
+def test_pruning_by_size_goes_past_the_cursor_and_says_how_far(folder: Path) -> None:
+    last = many_files(folder)
+    report = prune(folder, not_past_seq=25, keep_bytes=1)
+    assert (report.files, report.last_seq, report.undelivered) == (2, 40, 15)
+    assert seqs(folder) == list(range(41, last + 1))
+
+
+def test_what_is_young_and_small_is_kept(folder: Path) -> None:
+    last = many_files(folder)
+    size = journal_bytes(folder)
+    assert prune(folder, not_past_seq=last, keep_seconds=1e9 * 5, keep_bytes=size).files == 0
+    assert journal_bytes(folder) == size
+
+
+def test_pruning_while_it_is_written_leaves_the_file_in_use(folder: Path, small: Journal) -> None:
+    last = append_until(small, 0, lambda: len(files(folder)) >= 4)
+    prune(folder, not_past_seq=last, keep_seconds=0)
+    append(small, last + 1, last + 1)
+    assert seqs(folder)[-1] == last + 1
+    assert len(files(folder)) <= 3
+
+
+def test_a_damaged_file_is_pruned_when_it_is_old(folder: Path) -> None:
+    last = many_files(folder)
+    path = files(folder)[0]
+    path.write_bytes(b"not a database at all, " * 1000)
+    os.utime(path, (0, 0))
+    report = prune(folder, not_past_seq=last, keep_seconds=60)
+    assert report.files == 2
+    assert not path.exists()
+
+
+def test_a_reader_goes_on_when_its_file_is_pruned(folder: Path) -> None:
+    last = many_files(folder)
+    with JournalReader(folder) as reader:
+        assert next(iter(reader.read(0))).first_seq == 1
+        prune(folder, not_past_seq=last, keep_seconds=60)
+        assert [item.first_seq for item in reader.read(1)] == list(range(41, last + 1))
+
+
+# --- searching ----------------------------------------------------------------------------------
+
+
+def test_a_search_by_time_reads_no_other_batches(folder: Path) -> None:
+    many_files(folder)
+    with JournalReader(folder) as reader:
+        found = list(find(reader, Wanted(since=30 * SECOND, until=45 * SECOND)))
+    assert [event.seq for event in found if isinstance(event, StatusEvent)] == list(range(30, 46))
+
+
+def test_the_newest_events_come_without_reading_the_old_ones(folder: Path) -> None:
+    last = many_files(folder)
+    for path in files(folder)[:-1]:
+        path.write_bytes(b"")
+    with JournalReader(folder) as reader:
+        found = find(reader, Wanted(), newest_first=True)
+        newest = [next(found) for _ in range(5)]
+    assert [event.seq for event in newest if isinstance(event, StatusEvent)] == list(
+        range(last, last - 5, -1)
+    )
