@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -59,6 +59,9 @@ class Key(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Key(number={self.number})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("number", self.number)]
+
 
 class Made(msgspec.Struct, frozen=True):
     """A key that was made just now, and for how many seconds it is good."""
@@ -68,6 +71,9 @@ class Made(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Made(lifetime={self.lifetime:.0f})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("lifetime", self.lifetime)]
 
 
 class Make(msgspec.Struct, frozen=True):

@@ -110,6 +110,8 @@ class Calls:
 
 def _refuses_timestamp(error: RestError) -> bool:
     """The venue documents no code for it, so its words count; -1021 is the exchanges' code."""
+    if error.status_code >= 500:
+        return False  # it may have been carried out in part, whatever the words are about
     match error:
         case APIError():
             code, words = error.code, f"{error.reason} {error.message}"

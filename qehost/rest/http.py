@@ -41,7 +41,7 @@ __all__ = ["Http", "Reply"]
 MAX_ANSWER = 16 * 2**20
 """Bytes.  The largest page is a few hundred KB; more is not an answer of the venue."""
 
-KEPT = 4
+KEPT = 16
 """How many idle connections are kept to be used again."""
 
 QUERY = "qehost-query"
@@ -109,8 +109,11 @@ class Http:
         Raises:
             TransportError: no whole answer within `timeout` seconds.
         """
-        if not path.startswith("/"):
-            raise ParameterArgumentError(f"the path must begin with /: {path}")
+        if not path.startswith("/") or "?" in path:
+            # What stands behind a question mark would not be signed, and would be logged.
+            raise ParameterArgumentError(
+                "url_path must begin with / and hold no parameters: those go into the payload"
+            )
         where = f"{method} {self.address}{path}"
         if self._closed.is_set():
             raise TransportError(f"{where}: this API is closed", self.address + path)

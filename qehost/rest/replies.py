@@ -74,6 +74,9 @@ class ListenKey(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"ListenKey(expire_at={self.expire_at})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("expire_at", self.expire_at)]
+
 
 class Page(msgspec.Struct, frozen=True):
     """One page of a list, with the venue's V2 objects as it sent them."""
@@ -94,7 +97,7 @@ class Page(msgspec.Struct, frozen=True):
             items = [json.loads(text) for text in raw]
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ServerError(answer.status, f"the answer is no list: {error}") from None
-        return cls(items, raw, parts.total or 0, page, page_size)
+        return cls(items, raw, _count(parts.total), page, page_size)
 
 
 class FailedCancel(msgspec.Struct, frozen=True, rename="camel"):
@@ -120,23 +123,18 @@ class BatchCancelReply(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Parts(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
-    total: int | None = None
+    total: Any = None
 
 
-class _Envelope(msgspec.Struct):
-    code: Any
+class _Body(msgspec.Struct):
+    """Whatever an answer may hold besides a result: the venue's envelope, a gateway's error."""
+
+    code: Any = msgspec.UNSET
     reason: Any = ""
     message: msgspec.Raw = msgspec.Raw(b"")
     traceId: Any = None  # noqa: N815 - the venue's name
     serverTime: Any = None  # noqa: N815 - the venue's name
-
-
-class _Foreign(msgspec.Struct):
-    """The error body of a gateway in front of the venue."""
-
-    code: Any = None
     msg: Any = None
-    message: Any = None
     data: Any = None
 
 
@@ -149,45 +147,46 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
     try:
         text = reply.body.decode()
     except UnicodeDecodeError:
-        raise _placed(reply, ServerError(reply.status, "the answer is not UTF-8")) from None
-    envelope = _envelope(text)
-    if envelope is None:
-        if reply.status < 300:
-            return Answer(_checked(reply, text, clean), reply.status, reply.headers, False)
-        raise _placed(reply, _foreign(reply, text, clean))
-    result = bytes(envelope.message).decode()
-    if reply.status < 300 and str(envelope.code) == "200":
-        return Answer("" if result == "null" else result, reply.status, reply.headers, True)
-    error = APIError(
-        envelope.code,
-        _cleaned(envelope.reason, clean),
-        _cleaned(_decoded(result), clean),
-        envelope.traceId,
-        envelope.serverTime,
-    )
-    raise _placed(reply, error)
+        raise ServerError(reply.status, "the answer is not UTF-8") from None
+    body = _body(text)
+    succeeded = reply.status < 300
+    if succeeded and body.code is msgspec.UNSET:
+        return Answer(_checked(reply, text, clean), reply.status, reply.headers, False)
+    message = bytes(body.message).decode()
+    if succeeded and str(body.code) == "200":
+        return Answer("" if message == "null" else message, reply.status, reply.headers, True)
+    if body.code is not msgspec.UNSET and (succeeded or body.reason or message):
+        error: RestError = APIError(
+            body.code,
+            _cleaned(body.reason, clean),
+            _cleaned(_decoded(message) or body.msg or "", clean),
+            body.traceId,
+            body.serverTime,
+        )
+    else:
+        error = _foreign(reply, body, clean(text.strip()[:SHOWN]), clean)
+    error.status_code = reply.status
+    error.retry_after = retry_after(reply.headers.get("retry-after", ""))
+    raise error
 
 
-def _envelope(text: str) -> _Envelope | None:
+def _body(text: str) -> _Body:
     try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
+        return msgspec.json.decode(text, type=_Body)
     except (msgspec.MsgspecError, RecursionError):
-        return None
-    # A gateway's own errors have a code, too, but neither a reason nor a message.
-    return envelope if envelope.reason or bytes(envelope.message) else None
+        return _Body()  # a list, a number, no JSON at all
 
 
-def _foreign(reply: Reply, text: str, clean: Callable[[str], str]) -> ClientError | ServerError:
-    try:
-        body = msgspec.json.decode(text, type=_Foreign)
-    except (msgspec.MsgspecError, RecursionError):
-        body = _Foreign()
-    message = clean(str(body.msg or body.message or text.strip()[:SHOWN]))
+def _foreign(reply: Reply, body: _Body, text: str, clean: Callable[[str], str]) -> RestError:
+    """The error of something in front of the venue."""
     if 300 <= reply.status < 400:
         return ServerError(reply.status, "the venue points to another address; is base_url right?")
-    if reply.status < 500:
-        return ClientError(reply.status, body.code, message, reply.headers, body.data)
-    return ServerError(reply.status, message)
+    words = body.msg or _decoded(bytes(body.message).decode())
+    message = _cleaned(words, clean) if words else text
+    if reply.status >= 500:
+        return ServerError(reply.status, message)
+    code = None if body.code is msgspec.UNSET else body.code
+    return ClientError(reply.status, code, message, reply.headers, body.data)
 
 
 def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
@@ -203,13 +202,6 @@ def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
     return text.strip()
 
 
-def _placed(reply: Reply, error: RestError) -> RestError:
-    """The error with what the reply's head says."""
-    error.status_code = reply.status
-    error.retry_after = retry_after(reply.headers.get("retry-after", ""))
-    return error
-
-
 def retry_after(header: str, now: Callable[[], float] = time.time) -> float | None:
     """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither."""
     try:
@@ -221,6 +213,13 @@ def retry_after(header: str, now: Callable[[], float] = time.time) -> float | No
         return max(0.0, parsedate_to_datetime(header).timestamp() - now())
     except ValueError:
         return None
+
+
+def _count(value: Any) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0  # which means that the venue did not say
 
 
 def _decoded(text: str) -> Any:

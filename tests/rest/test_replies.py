@@ -1,0 +1,102 @@
+"""What an answer means, without a network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.pretty import pretty_repr
+
+from qehost.errors import APIError, ClientError, ServerError
+from qehost.rest import ListenKey
+from qehost.rest.http import Reply
+from qehost.rest.replies import Answer, Page, read
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+def answer_to(body, status=200, **headers):
+    text = body if isinstance(body, str) else json.dumps(body)
+    return read(Reply(status, headers, text.encode()))
+
+
+@given(VALUES)
+def test_the_envelope_gives_its_message(value):
+    assert answer_to({"code": 200, "message": value, "reason": ""}).value() == value
+
+
+@given(VALUES.filter(lambda v: not (isinstance(v, dict) and "code" in v)))
+def test_an_answer_without_a_code_is_the_result_itself(value):
+    assert answer_to(value).value() == value
+
+
+@pytest.mark.parametrize("code", [200, "200"])
+def test_the_code_may_be_text(code):
+    assert answer_to({"code": code, "message": 5}).value() == 5
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"code": 500}, 200),
+        ({"code": 500, "msg": "broken"}, 200),
+        ({"code": 0, "message": "broken"}, 200),
+        ({"code": 401, "reason": "NO", "message": {"broken": 1}}, 401),
+        ({"code": 200, "message": "all is well"}, 500),
+    ],
+)
+def test_any_other_code_or_status_is_an_api_error(body, status):
+    with pytest.raises(APIError) as caught:
+        answer_to(body, status)
+    assert caught.value.status_code == status
+    assert isinstance(caught.value.message, str)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        ({"code": -1, "msg": "no"}, 400, ClientError),
+        ({"message": "no such route"}, 404, ClientError),
+        ([1], 400, ClientError),
+        ("", 404, ClientError),
+        ("", 503, ServerError),
+        ({"message": "no upstream"}, 502, ServerError),
+    ],
+)
+def test_other_errors_are_told_apart_by_the_status(body, status, kind):
+    with pytest.raises(kind) as caught:
+        answer_to(body, status, **{"retry-after": "7"})
+    assert (caught.value.status_code, caught.value.retry_after) == (status, 7.0)
+
+
+@given(st.binary(max_size=60), st.sampled_from([200, 204, 302, 400, 429, 500]))
+def test_no_answer_raises_anything_else(body, status):
+    with contextlib.suppress(APIError, ClientError, ServerError):
+        read(Reply(status, {}, body)).value()
+
+
+@given(st.text(max_size=30), st.sampled_from(["items", "total"]))
+def test_a_page_of_anything_is_a_page_or_a_server_error(text, field):
+    for body in (text, json.dumps({field: text}), json.dumps({"items": [text], "total": 1})):
+        try:
+            page = Page.of(Answer(body, 200, {}, True), 1, 10)
+        except ServerError:
+            continue
+        assert len(page.items) == len(page.raw)
+
+
+def test_a_total_that_can_not_be_read_counts_as_not_said():
+    page = Page.of(Answer('{"items": [{"id": 1}], "total": ""}', 200, {}, True), 1, 10)
+    assert page.total == 0
+    assert page.items == [{"id": 1}]
+
+
+def test_not_even_a_pretty_printer_shows_a_key():
+    assert pretty_repr(ListenKey("0123456789abcdef", 5)) == "ListenKey(expire_at=5)"
