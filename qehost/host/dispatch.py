@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from qehost import wire
 from qehost.errors import DecodeError, HookError
@@ -33,16 +33,26 @@ ON_START, ON_STOP, ON_TICK, ON_BATCH, ON_RAW_MESSAGE, ON_ERROR = map(
 )
 
 
+class Word(Protocol):
+    def __setitem__(self, place: Literal[0], number: int) -> None: ...
+
+
 class Marks(Protocol):
     """Where the dispatcher notes what it is about to do, so that its death can be explained.
 
-    `enter` comes before every call of a plugin and has to be cheap; `leave` comes once, when all
-    have been called with the same hook and event.
+    `enter` comes before the first plugin is called with a hook and an event, and again after each
+    long call, so that its time is about right; before every call the plugin's number is put into
+    `plugin[0]`; `leave` comes when all have been called.  A method call for each would cost more
+    than the rest of the loop.
     """
 
+    @property
+    def plugin(self) -> Word:
+        """`plugin[0] = n`: plugin number n (in `Dispatcher.plugins`) is about to be called."""
+
     def enter(self, plugin: int, hook: int, seq: int) -> object:
-        """Plugin number `plugin` (in `Dispatcher.plugins`) is about to be called at hook number
-        `hook` (in `HOOKS`), with event `seq` (0: outside of one) of the account at hand."""
+        """Hook number `hook` (in `HOOKS`) is about to be called, with event `seq` of the account at
+        hand (0: outside of one), first that of plugin number `plugin`."""
 
     def leave(self) -> object:
         """No plugin is being called any more."""
@@ -50,6 +60,9 @@ class Marks(Protocol):
 
 class NoMarks:
     """Notes nothing."""
+
+    def __init__(self) -> None:
+        self.plugin: Word = [0]
 
     def enter(self, plugin: int, hook: int, seq: int) -> None:
         pass
@@ -199,11 +212,15 @@ class Dispatcher:
         """
         told: list[HookError] = []
         enter, leave, clock = self._marks.enter, self._marks.leave, time.perf_counter_ns
+        mark = self._marks.plugin
         for hook, calls, values, events, seq in steps:
+            if not calls:
+                continue
             failed: list[tuple[int, BaseException]] | None = None
+            enter(calls[0][2], hook, seq)
             before = clock()
             for function, pick, plugin, histogram in calls:
-                enter(plugin, hook, seq)
+                mark[0] = plugin
                 try:
                     function(*pick(values))
                 # sys.exit() in a hook, or a cancelled future, is a plugin's failure like any other:
@@ -219,11 +236,16 @@ class Dispatcher:
                     histogram[took >> SHIFT] += 1
                 else:
                     self._note_long(plugin, hook, took)
+                    enter(plugin, hook, seq)
+                    before = clock()
             leave()
             if failed:
                 if hook == ON_START:
                     self._drop({plugin for plugin, _ in failed})
                 told += [self._fail(hook, *each, events) for each in failed]
+        # A plugin may keep an exception, and with its traceback this frame; the marks' memory could
+        # then not be closed.
+        del mark
         return told
 
     def _drop(self, plugins: Set[int]) -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from qehost import errors, wire
 from qehost.errors import DecodeError, HookError, VenueError
+from qehost.host import cursors
+from qehost.host.cursors import HOOK, PLUGIN, SEQ
 from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Marks
 from qehost.host.loading import Plugins, implementations
 from qehost.host.registry import Registry
@@ -473,30 +475,77 @@ def test_every_plugin_gets_every_event_in_order_whoever_raises(
 # --- marks and statistics ------------------------------------------------------------------
 
 
+class Notes:
+    """Marks that keep everything that is noted, with the calls in between."""
+
+    def __init__(self) -> None:
+        self.notes: list[object] = []
+        self.plugin = self
+
+    def __setitem__(self, place: int, number: int) -> None:
+        self.notes.append(number)
+
+    def enter(self, *what: int) -> None:
+        self.notes.append(what)
+
+    def leave(self) -> None:
+        self.notes.append(())
+
+
 def test_every_call_is_noted_before_it_is_made() -> None:
-    notes: list[tuple[Any, ...]] = []
-
-    class Notes:
-        def enter(self, *what: int) -> None:
-            notes.append(what)
-
-        def leave(self) -> None:
-            notes.append(())
-
     class Plugin:
         def on_status(self) -> None:
-            notes.append(("called",))
+            marks.notes.append("called")
 
     class Other(Plugin):
         def on_tick(self) -> None: ...
 
-    target = dispatcher(Plugin(), Other(), marks=Notes())
+    marks = Notes()
+    target = dispatcher(Plugin(), Other(), marks=marks)
     target.deliver([make("status", 9)])
     target.tick(1.0)
+    target.stop("nobody asks")
     status, tick = list(HOOKS).index("on_status"), list(HOOKS).index("on_tick")
-    assert notes == [
-        (0, status, 9), ("called",), (1, status, 9), ("called",), (), (1, tick, 0), (),
+    assert marks.notes == [
+        (0, status, 9), 0, "called", 1, "called", (), (1, tick, 0), 1, (),
     ]  # fmt: skip
+
+
+def test_the_time_of_a_call_is_noted_anew_after_a_long_one() -> None:
+    class Long:
+        def on_status(self) -> None:
+            end = time.perf_counter_ns() + SHORT
+            while time.perf_counter_ns() < end:
+                pass
+
+    marks = Notes()
+    dispatcher(Long(), marks=marks).deliver([make("status", 9)])
+    status = list(HOOKS).index("on_status")
+    assert marks.notes == [(0, status, 9), 0, (0, status, 9), ()]
+
+
+def test_a_death_is_marked_with_plugin_hook_and_event() -> None:
+    seen: list[object] = []
+
+    class Plugin:
+        def on_status(self) -> None:
+            seen.append([words[word] for word in (PLUGIN, HOOK, SEQ)])
+
+    marks = cursors.Marks.in_memory(["a", "b"], list(HOOKS), ["main"])
+    words = memoryview(marks._memory).cast("q")
+    dispatcher(Plugin(), Plugin(), marks=marks).deliver([make("status", 9)])
+    words.release()
+    marks.close()
+    status = list(HOOKS).index("on_status")
+    assert seen == [[0, status, 9], [1, status, 9]]
+
+
+def test_an_exception_that_a_plugin_keeps_does_not_keep_the_marks_open() -> None:
+    marks = cursors.Marks.in_memory(["a", "b"], list(HOOKS), ["main"])
+    keeper = Recorder()
+    dispatcher(Recorder(["on_status"]), keeper, marks=marks).deliver([make("status")])
+    assert "on_error" in keeper.hooks()
+    marks.close()
 
 
 def test_calls_and_errors_are_counted_for_each_plugin() -> None:
