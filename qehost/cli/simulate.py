@@ -8,12 +8,29 @@ from typing import Any
 
 import click
 
+from qehost.cli.failure import failing_clearly
+from qehost.cli.fault_option import fault_option
+from qehost.errors import Error
+from qehost.simulator.faults import Fault, describe
 from qehost.simulator.server import Protocol, Venue
 
 __all__ = ["command"]
 
 
-@click.command("simulate")
+class _Command(click.Command):
+    """Its help ends with the list of faults."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Faults, each with what stands for it when nothing is given"):
+            formatter.write_dl(describe())
+        formatter.write_paragraph()
+        formatter.write_text(
+            "5s (also 250ms, 2m): again and again after that long.  5%: for each message or "
+            "request that it could meet.  A fault of streams counts from the opening of each."
+        )
+
+
+@click.command("simulate", cls=_Command)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -50,6 +67,8 @@ __all__ = ["command"]
     show_default=True,
     help="Users, each with credentials and a market of its own.",
 )
+@fault_option
+@failing_clearly
 def command(
     host: str,
     port: int,
@@ -58,6 +77,7 @@ def command(
     duration: float | None,
     protocol: Protocol,
     accounts: int,
+    faults: list[Fault],
 ) -> None:
     """Run a local venue: stream and REST on one port, with a living market.
 
@@ -75,10 +95,11 @@ def command(
             seed=seed,
             protocol=protocol,
             accounts=accounts,
+            faults=faults,
             remember=0,
         )
     except OSError as error:
-        raise click.ClickException(f"can't listen on {host} port {port}: {error}") from None
+        raise Error(f"can't listen on {host} port {port}: {error}") from None
     with venue:
         _introduce(venue)
         stop.wait(duration)

@@ -8,10 +8,9 @@ from random import Random
 from qehost.simulator.history import History, TimeFilter
 from qehost.simulator.market import Market
 
-__all__ = ["LISTEN_KEY_LIFETIME", "Account", "Accounts"]
+__all__ = ["Account", "Accounts"]
 
-LISTEN_KEY_LIFETIME = 24 * 3600.0
-"""Seconds."""
+_DAY = 24 * 3600.0
 
 
 class Account:
@@ -35,10 +34,10 @@ class Account:
     def __repr__(self) -> str:
         return f"Account({self.user_id})"
 
-    def new_listen_key(self, now_ms: int, lifetime: float = LISTEN_KEY_LIFETIME) -> str:
-        """A new key that lives `lifetime` seconds; the one before it is no longer valid."""
+    def new_listen_key(self, now_ms: int, lifetime: float | None = None) -> str:
+        """A new key that lives `lifetime` seconds, or a day; the one before it is over."""
         self.listen_key = secrets.token_hex(16)
-        self.expire_at_ms = now_ms + round(lifetime * 1000)
+        self.expire_at_ms = now_ms + round((lifetime or _DAY) * 1000)
         return self.listen_key
 
     def accepts(self, listen_key: str, now_ms: int) -> bool:

@@ -50,6 +50,7 @@ class Connection:
     """An open stream.  Every method but `serve` returns at once, and may be called by any thread.
 
     `form` says whether the client asked for V1 or V2; `closed` is set when it is over.
+    `write_pause` (seconds) is made before each write.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Connection:
         form: Form,
         sock: socket.socket,
         read: Callable[[int], bytes],
+        write_pause: float = 0.0,
     ) -> None:
         self.account = account
         self.listen_key = listen_key
@@ -71,6 +73,9 @@ class Connection:
         self.waiting = 0  # bytes in the outbox
         self._changed = threading.Condition()
         self._ending = False  # nothing more is accepted for sending
+        self._gone = threading.Event()  # nobody is there any more: pauses end
+        self._muted = False
+        self._write_pause = write_pause
         self._sending = False  # the writer may hang in the socket
 
     def __repr__(self) -> str:
@@ -79,12 +84,12 @@ class Connection:
     @property
     def open(self) -> bool:
         """Whether something sent now would still go out."""
-        return not self._ending
+        return not self._ending and not self._muted
 
     def send(self, data: bytes) -> None:
         """Sends bytes as they are, usually a whole frame."""
         with self._changed:
-            if self._ending:
+            if self._ending or self._muted:
                 return
             self._outbox.append(data)
             self.waiting += len(data)
@@ -101,6 +106,16 @@ class Connection:
                 self._outbox.append(action)
                 self._changed.notify()
 
+    def pause(self, seconds: float) -> None:
+        """Waits between what was sent before and what is sent after."""
+        self.then(lambda: self._gone.wait(seconds))
+
+    def mute(self) -> None:
+        """Sends nothing more, not even a pong, and stays open."""
+        with self._changed:
+            self._muted = True
+            self._forget()
+
     def close(self, code: int = STATUS_NORMAL, reason: str = "") -> None:
         """Ends the stream with a close frame, then the end of the file."""
         self.send(frame(ABNF.OPCODE_CLOSE, struct.pack("!H", code) + reason.encode()))
@@ -108,16 +123,18 @@ class Connection:
 
     def end(self) -> None:
         """Ends the stream by the end of the file; without `close` there is no close frame."""
-        self.then(self._shut_write)
         with self._changed:
-            self._ending = True
+            if not self._ending:
+                self._outbox.append(self._shut_write)
+                self._ending = True
+                self._changed.notify()
 
     def reset(self) -> None:
         """Ends the stream by a TCP reset; what is not yet sent is lost."""
+        self._gone.set()
         with self._changed:
             self._ending = True
-            self._outbox.clear()
-            self._changed.notify()
+            self._forget()
             # Shutting down the sending side would say "end of file" before the reset, so that is
             # done only where the writer hangs in a full socket and nothing else would wake it.
             how = socket.SHUT_RDWR if self._sending else socket.SHUT_RD
@@ -136,16 +153,22 @@ class Connection:
         except WebSocketProtocolException as error:
             self.close(STATUS_PROTOCOL_ERROR, str(error)[:100])
         except (OSError, EOFError):
-            with self._changed:  # nobody is there any more to send to
+            self._gone.set()
+            with self._changed:
                 self._ending = True
-                self._outbox.clear()
-                self._changed.notify()
+                self._forget()
                 hanging = self._sending
             if hanging:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
         writer.join()
         self.closed.set()
+
+    def _forget(self) -> None:
+        """Drops what is not yet sent, and wakes the writer."""
+        self._outbox.clear()
+        self.waiting = 0
+        self._changed.notify()
 
     def _receive(self, size: int) -> bytes:
         data = self._read(size)
@@ -180,6 +203,8 @@ class Connection:
                 data, action = self._next()
                 self._sending = bool(data)
             if data:
+                if self._write_pause:
+                    self._gone.wait(self._write_pause)
                 with contextlib.suppress(OSError):  # the reader notices, and ends the stream
                     self._socket.sendall(data)
             with self._changed:

@@ -8,6 +8,7 @@ import hashlib
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from qehost.simulator.accounts import Account
 from qehost.simulator.connection import Connection
 from qehost.simulator.encode import Form
-from qehost.simulator.refusal import Refused
+from qehost.simulator.refusal import Hang, Refused
 from qehost.simulator.rest import Reply, Request, strip_prefix
 
 __all__ = ["Door", "Host"]
@@ -29,22 +30,29 @@ class Host(Protocol):
     """What the door asks of the venue behind it.  Called by a thread of each client."""
 
     def answer(self, request: Request) -> Reply:
-        """The reply to a REST request."""
+        """The reply to a REST request; raises `Hang`."""
 
     def admit(self, listen_key: str) -> Account:
-        """Whose listen key this is; raises `Refused`."""
+        """Whose listen key this is; raises `Refused` or `Hang`."""
 
     def refuse(self, refused: Refused) -> Reply:
         """The reply that tells of a refusal."""
 
-    def opened(self, connection: Connection) -> None:
-        """A stream is open: it may be sent to."""
+    def open(
+        self,
+        account: Account,
+        listen_key: str,
+        form: Form,
+        sock: socket.socket,
+        read: Callable[[int], bytes],
+    ) -> Connection:
+        """A stream that has just been opened."""
 
     def ended(self, connection: Connection) -> None:
         """The stream is over."""
 
     def seen(self, method: str, path: str, status: int) -> None:
-        """A request was answered; 101 is a stream that opened."""
+        """A request was answered; 101 is a stream that opened, 0 one that gets no answer."""
 
 
 class Door(ThreadingHTTPServer):
@@ -140,8 +148,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         url = urlsplit(self.path)
         key = self.headers.get("X-MBX-APIKEY", "")
-        reply = self.server.host.answer(Request(self.command, url.path, url.query, key, body))
-        self._reply(reply)
+        try:
+            reply = self.server.host.answer(Request(self.command, url.path, url.query, key, body))
+        except Hang:
+            self._hang()
+        else:
+            self._reply(reply)
 
     def _reply(self, reply: Reply) -> None:
         self.server.host.seen(self.command, urlsplit(self.path).path, reply.status)
@@ -157,6 +169,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._reply(self.server.host.refuse(refused))
 
+    def _hang(self) -> None:
+        """Waits until the client gives up."""
+        self.close_connection = True
+        self.server.host.seen(self.command, urlsplit(self.path).path, 0)
+        with contextlib.suppress(OSError):
+            while self.rfile.read(1):
+                pass
+
     def _upgrade(self) -> None:
         url = urlsplit(self.path)
         key = dict(parse_qsl(url.query)).get("listen_key", "")
@@ -171,6 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self._refuse(refused)
             return
+        except Hang:
+            self._hang()
+            return
         accept = base64.b64encode(hashlib.sha1((nonce + _MAGIC).encode()).digest()).decode()
         self.send_response_only(101)
         self.send_header("Upgrade", "websocket")
@@ -179,9 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         self.server.host.seen(self.command, url.path, 101)
-        connection = Connection(account, key, form, self.connection, self.rfile.read1)
-        self.server.host.opened(connection)
+        host = self.server.host
+        connection = host.open(account, key, form, self.connection, self.rfile.read1)
         try:
             connection.serve()
         finally:
-            self.server.host.ended(connection)
+            host.ended(connection)

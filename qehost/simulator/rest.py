@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from qehost.messages import MasterOrderDetail
-from qehost.simulator.accounts import LISTEN_KEY_LIFETIME, Account, Accounts
+from qehost.simulator.accounts import Account, Accounts
 from qehost.simulator.encode import v2_object
 from qehost.simulator.fields import created, filters, json_object, updated, whole
 from qehost.simulator.instruments import find
@@ -70,15 +70,18 @@ def envelope(code: int, message: Any, reason: str, now_ms: int) -> bytes:
 
 
 def refusal(refused: Refused, now_ms: int) -> Reply:
-    return Reply(refused.status, envelope(refused.status, refused.message, refused.reason, now_ms))
+    wait = refused.retry_after
+    headers = () if wait is None else (("Retry-After", str(wait)),)
+    body = envelope(refused.status, refused.message, refused.reason, now_ms)
+    return Reply(refused.status, body, headers)
 
 
 class Rest:
-    """Answers requests about `accounts`.  `key_lifetime` (seconds) may be changed at any time."""
+    """Answers requests about `accounts`.  `key_lifetime` (seconds) is that of new keys."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        self.key_lifetime = LISTEN_KEY_LIFETIME
+        self.key_lifetime: float | None = None
 
     def answer(self, request: Request, now_ms: int) -> Reply:
         try:

@@ -10,48 +10,36 @@ Threads: one for the market, one that accepts, and for each client a reader and 
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
 
-import msgspec
-from websocket import STATUS_NORMAL, STATUS_POLICY_VIOLATION
+from websocket import STATUS_NORMAL
 
 from qehost.simulator.accounts import Account, Accounts
-from qehost.simulator.connection import Connection, text_frame
+from qehost.simulator.connection import Connection
 from qehost.simulator.doors import Door
-from qehost.simulator.encode import Form, pushes
+from qehost.simulator.encode import Form
+from qehost.simulator.faults import KINDS, Fault, parse
 from qehost.simulator.history import TimeFilter
 from qehost.simulator.orders import Update
 from qehost.simulator.refusal import Refused
 from qehost.simulator.rest import Reply, Request, Rest, refusal
+from qehost.simulator.streams import Protocol, Sent, Streams
+from qehost.simulator.trouble import Trouble
 
 __all__ = ["Protocol", "Seen", "Sent", "Venue"]
 
-Protocol: TypeAlias = Literal["v1", "v2", "mixed"]
-
 _BEAT = 0.002  # seconds between two bursts of the market at a high rate
 _IDLE = 0.05  # seconds between two looks at the clock
-_BURST = 1_000  # updates at most in one of them, after a stall
-
-
-class Sent(NamedTuple):
-    """One message that the venue sent, or would have sent if somebody had listened.
-
-    `reached` is the number of connections; 0 and an `update` mean that only REST knows of it.
-    """
-
-    message_id: str
-    text: str
-    user_id: str
-    update: Update | None
-    reached: int
+_BURST = 1_000  # updates at most in one burst, after a stall
 
 
 class Seen(NamedTuple):
-    """One HTTP request that was answered; status 101 is a stream that opened."""
+    """One HTTP request; status 101 is a stream that opened, 0 a request that gets no answer."""
 
     at: float  # on the monotonic clock
     method: str
@@ -62,12 +50,12 @@ class Seen(NamedTuple):
 class Venue:
     """A venue with `accounts` users, each with credentials, a listen key and a market of its own.
 
-    `seed` makes the market and the credentials; `rate` is messages/s for each user, 0 for a market
+    `seed` makes the market and the credentials; `rate` is updates/s for each user, 0 for a market
     that moves by `step` alone; `port` 0 takes a free one.  `protocol`: with `v2` each path has its
     form, V2 at `/api/ws/v2` and V1 at `/api/ws`; with `v1` both have V1; with `mixed` the two forms
     take turns on both.  `object_data` sends every second `data` as an object in place of a string.
-    `time_filter`: see `History`.  `clock` gives epoch seconds.  `sent` and `requests` hold the last
-    `remember` entries.
+    `time_filter`: see `History`.  `faults`: see `faults.parse`, whose ValueError may come from
+    here.  `clock` gives epoch seconds.  `sent` and `requests` hold the last `remember` entries.
 
     A context manager; all methods may be called from any thread.
     """
@@ -83,27 +71,30 @@ class Venue:
         accounts: int = 1,
         object_data: bool = False,
         time_filter: TimeFilter = "updated",
+        faults: Iterable[str | Fault] = (),
         clock: Callable[[], float] = time.time,
         remember: int = 100_000,
     ) -> None:
+        parsed = [parse(each) if isinstance(each, str) else each for each in faults]
         self.rate = rate
-        self.sent: deque[Sent] = deque(maxlen=remember)
         self.requests: deque[Seen] = deque(maxlen=remember)
-        self._protocol = protocol
-        self._object_data = object_data
         self._clock = clock
         self._lock = threading.RLock()
         self._stopping = threading.Event()
-        self._connections: list[Connection] = []
-        self._changed = threading.Condition(self._lock)
+        self._trouble = Trouble(parsed, seed, time.monotonic())
         now_ms = self.now_ms()
         self.accounts = Accounts(
             Account(seed, index, now_ms, time_filter) for index in range(accounts)
         )
         self._rest = Rest(self.accounts)
-        # Unique to the run, as the venue's are; the number behind it counts from 1.
-        self._id_prefix = f"{now_ms:x}"
-        self._number = 0
+        self._streams = Streams(
+            self._lock,
+            self._trouble,
+            self.now_ms,
+            protocol=protocol,
+            object_data=object_data,
+            remember=remember,
+        )
         self._door = Door((host, port), self)
         self._market = threading.Thread(target=self._trade, name="venue market", daemon=True)
 
@@ -124,6 +115,8 @@ class Venue:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    # --- what a test or a command line needs ------------------------------------------------
 
     @property
     def address(self) -> str:
@@ -151,21 +144,21 @@ class Venue:
 
     @property
     def connections(self) -> list[Connection]:
-        """The streams that are open, oldest first."""
-        with self._lock:
-            return self._open()
+        """The streams that something sent now would reach, oldest first."""
+        return self._streams.open()
+
+    @property
+    def sent(self) -> deque[Sent]:
+        """What was sent, in order, whether or not somebody listened."""
+        return self._streams.sent
 
     def wait_connected(self, count: int = 1, timeout: float = 10.0) -> list[Connection]:
         """Waits until at least `count` streams are open; `TimeoutError` after `timeout` seconds."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self._open()) >= count, timeout):
-                have = len(self._open())
-                raise TimeoutError(f"{have} of {count} streams are open after {timeout} s")
-            return self._open()
+        return self._streams.wait(count, timeout)
 
     def now_ms(self) -> int:
         """The venue's clock: epoch milliseconds."""
-        return round(self._clock() * 1000)
+        return round((self._clock() + self._trouble.clock_offset) * 1000)
 
     def new_listen_key(self, account: int = 0, lifetime: float | None = None) -> str:
         """A new listen key, as if asked for over REST: the one before it ends.
@@ -173,25 +166,17 @@ class Venue:
         `lifetime` in seconds; left out it is that of REST.
         """
         with self._lock:
-            user = self.accounts[account]
-            key = user.new_listen_key(self.now_ms(), lifetime or self._rest.key_lifetime)
-            self._end_invalid()
+            lifetime = lifetime or self._trouble.key_lifetime
+            key = self.accounts[account].new_listen_key(self.now_ms(), lifetime)
+            self._streams.end_invalid()
         return key
 
     def push(self, text: str | bytes, account: int | None = None) -> int:
-        """Sends exactly this text, to one user or to all; gives the number of connections."""
+        """Sends exactly this text, to one user or to all; gives the number of streams reached."""
         data = text.encode() if isinstance(text, str) else text
-        frame = text_frame(data)
         with self._lock:
-            reached = 0
-            for connection in self._open():
-                if account is None or connection.account is self.accounts[account]:
-                    connection.send(frame)
-                    reached += 1
-            shown = data.decode(errors="replace")
-            user_id = "" if account is None else self.accounts[account].user_id
-            self.sent.append(Sent(_message_id(data), shown, user_id, None, reached))
-        return reached
+            users = self.accounts if account is None else [self.accounts[account]]
+            return self._streams.push(users, data)
 
     def step(self, count: int = 1, *, push: bool = True, account: int = 0) -> list[Update]:
         """The market's next `count` updates.  Without `push` only REST knows of them."""
@@ -216,29 +201,55 @@ class Venue:
         """Ends every stream: by a close frame, an end of file, or a reset.  Gives their number."""
         connections = self.connections
         for connection in connections:
-            match how:
-                case "close":
-                    connection.close(code, reason)
-                case "end":
-                    connection.end()
-                case "reset":
-                    connection.reset()
+            if how == "close":
+                connection.close(code, reason)
+            else:
+                self._streams.strike(connection, how)
         return len(connections)
+
+    def inject(self, fault: str, times: int = 1) -> None:
+        """Lets a fault strike, whatever its WHEN says.
+
+        A fault of streams meets all that are open, now; one of messages or requests each of the
+        next `times`; a state of the venue holds from now on, and `expire-key` without a value ends
+        the keys that there are.
+        """
+        parsed = parse(fault)
+        with self._lock:
+            if fault == "expire-key":
+                for account in self.accounts:
+                    account.expire_at_ms = min(account.expire_at_ms, self.now_ms())
+                self._streams.end_invalid()
+            elif "stream" in KINDS[parsed.name].groups:
+                for connection in self.connections:
+                    self._streams.strike(connection, parsed.name)
+            else:
+                self._trouble.set(parsed)
+                self._trouble.inject(parsed.name, times)
 
     # --- what the door asks -----------------------------------------------------------------
 
     def answer(self, request: Request) -> Reply:
         with self._lock:
+            try:
+                self._trouble.call(time.monotonic())
+            except Refused as refused:
+                return self.refuse(refused)
+            self._rest.key_lifetime = self._trouble.key_lifetime
             reply = self._rest.answer(request, self.now_ms())
             if reply.account is not None:
                 for update in reply.account.market.drain():
                     self._publish(reply.account, update)
-                self._end_invalid()
+                self._streams.end_invalid()
         return reply
 
     def admit(self, listen_key: str) -> Account:
         with self._lock:
+            spoiled = self._trouble.handshake(time.monotonic())
             account = self.accounts.by_listen_key(listen_key, self.now_ms())
+            if spoiled and account is not None:
+                account.listen_key = ""
+                account = None
         if account is None:
             raise Refused(401, "LISTEN_KEY_INVALID", "the listen key is unknown or has expired")
         return account
@@ -246,16 +257,21 @@ class Venue:
     def refuse(self, refused: Refused) -> Reply:
         return refusal(refused, self.now_ms())
 
-    def opened(self, connection: Connection) -> None:
-        with self._changed:
-            self._connections.append(connection)
-            self._end_invalid()  # the key may have been replaced during the handshake
-            self._changed.notify_all()
+    def open(
+        self,
+        account: Account,
+        listen_key: str,
+        form: Form,
+        sock: socket.socket,
+        read: Callable[[int], bytes],
+    ) -> Connection:
+        pause = self._trouble.write_pause
+        connection = Connection(account, listen_key, form, sock, read, pause)
+        self._streams.add(connection)
+        return connection
 
     def ended(self, connection: Connection) -> None:
-        with self._changed:
-            self._connections.remove(connection)
-            self._changed.notify_all()
+        self._streams.remove(connection)
 
     def seen(self, method: str, path: str, status: int) -> None:
         self.requests.append(Seen(time.monotonic(), method, path, status))
@@ -272,51 +288,13 @@ class Venue:
                 for _ in range(min(due, _BURST)):
                     for account in self.accounts:
                         self._publish(account, account.market.step(self.now_ms()))
-                self._end_invalid()
+                for name in self._trouble.mixed(time.monotonic()):
+                    self.inject(name)
+                self._streams.look_around()
             done += due
             next_due = (done + 1) / self.rate - elapsed if self.rate else _IDLE
             wait = min(max(next_due, _BEAT), _IDLE)
 
     def _publish(self, account: Account, update: Update, *, push: bool = True) -> None:
         account.history.record(update)
-        self._number += 1
-        groups: dict[Form, list[Connection]] = {}
-        if push:
-            for connection in self._open():
-                if connection.account is account:
-                    groups.setdefault(self._form(connection.form), []).append(connection)
-        message_id = f"{self._id_prefix}-{self._number}"
-        as_object = self._object_data and self._number % 2 == 0
-        for form, listeners in (groups or {self._form("v2"): []}).items():
-            for each, text in pushes(
-                update, message_id, account.user_id, form, as_object=as_object
-            ):
-                frame = text_frame(text)
-                for connection in listeners:
-                    connection.send(frame)
-                self.sent.append(Sent(each, text.decode(), account.user_id, update, len(listeners)))
-
-    def _open(self) -> list[Connection]:
-        return [connection for connection in self._connections if connection.open]
-
-    def _form(self, asked: Form) -> Form:
-        if self._protocol == "mixed":
-            return "v1" if self._number % 2 else "v2"
-        return "v1" if self._protocol == "v1" else asked
-
-    def _end_invalid(self) -> None:
-        """Ends the streams whose listen key is no longer valid."""
-        now_ms = self.now_ms()
-        for connection in self._connections:
-            if not connection.account.accepts(connection.listen_key, now_ms):
-                replaced = connection.listen_key != connection.account.listen_key
-                reason = "listen key replaced" if replaced else "listen key expired"
-                connection.close(STATUS_POLICY_VIOLATION, reason)
-
-
-def _message_id(data: bytes) -> str:
-    try:
-        message = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    return str(message.get("messageId", "")) if isinstance(message, dict) else ""
+        self._streams.publish(account, update, push=push)

@@ -109,7 +109,7 @@ def test_data_can_be_the_object_itself() -> None:
     assert json.loads(as_text["data"]) == as_object["data"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(), st.booleans())
 def test_what_the_venue_writes_in_v2_reads_back_without_a_loss(seed: int, as_object: bool) -> None:
     pipeline = Pipeline("main")
@@ -122,7 +122,7 @@ def test_what_the_venue_writes_in_v2_reads_back_without_a_loss(seed: int, as_obj
         assert [wire.detail(event) for event in derived] == ([update.fill] if update.fill else [])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers())
 def test_what_the_venue_writes_in_v1_reads_back(seed: int) -> None:
     pipeline = Pipeline("main")
