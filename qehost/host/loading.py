@@ -135,14 +135,15 @@ def _load_one(candidate: Candidate, registry: Registry) -> tuple[Any, tuple[str,
     value = candidate.value
     point = importlib.metadata.EntryPoint(candidate.name, value, PROJECT)
     found = _guarded(candidate, f"{value} can't be imported", point.load)
-    kind = getattr(found, "Config", None)
+    examined = f"{value} can't be examined"
+    kind = _guarded(candidate, examined, partial(getattr, found, "Config", None))
     config = _configured(candidate, kind)
     if inspect.isclass(found):
         cls: Any = found  # for the type checker it would be type[object]
         build = partial(cls) if kind is None else partial(cls, config)
         found = _guarded(candidate, f"{value} can't be built", build)
     add = partial(registry.add, found, candidate.name, candidate.source)
-    return config, _guarded(candidate, f"{value} can't be examined", add, PluginError)
+    return config, _guarded(candidate, examined, add, PluginError)
 
 
 def _configured(candidate: Candidate, kind: Any) -> Any:

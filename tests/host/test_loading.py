@@ -207,6 +207,12 @@ def test_a_class_that_cant_be_built_is_told(install: Write, write: Write) -> Non
     )
 
 
+def test_an_object_that_cant_be_looked_at_is_told(install: Write, write: Write) -> None:
+    file = write("demo_module", "def __getattr__(name): raise RuntimeError(name)")
+    install("demo-plugin", "demo = demo_module")
+    assert load_one().why == f"demo_module can't be examined: RuntimeError: Config ({file}:1)"
+
+
 def test_a_config_that_is_no_struct_is_told(install: Write, write: Write) -> None:
     write("demo_module", "class Config: ...")
     install("demo-plugin", "demo = demo_module")
