@@ -186,8 +186,9 @@ class GapError(WebsocketClientError):
 class RestError(Error):
     """A REST call failed.
 
-    `status_code` is the HTTP status, 0 where there was no answer.  `retry_after` is the number of
-    seconds that the venue asked to wait, if it did.
+    `status_code` is the HTTP status, 0 where there was no answer; where HTTP said 200 it is the
+    envelope's code, if that is an HTTP status.  `retry_after` is the number of seconds that the
+    venue asked to wait, if it did.
     """
 
     status_code: int = 0

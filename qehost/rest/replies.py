@@ -38,8 +38,15 @@ class Answer(msgspec.Struct, frozen=True):
     """Whether it came inside the venue's `{"code": 200, "message": …}`."""
 
     def value(self) -> Any:
-        """The result as Python values; None if there was none."""
-        return json.loads(self.text) if self.text else None
+        """The result as Python values; None if there was none.
+
+        Raises:
+            ServerError: it is no JSON that can be read.
+        """
+        try:
+            return json.loads(self.text) if self.text else None
+        except (ValueError, RecursionError) as error:
+            raise ServerError(self.status, f"the answer can't be read: {error}") from None
 
     def field(self, name: str) -> Any:
         """A field of the result.
@@ -100,25 +107,33 @@ class Page(msgspec.Struct, frozen=True):
         return cls(items, raw, _count(parts.total), page, page_size)
 
 
-class FailedCancel(msgspec.Struct, frozen=True, rename="camel"):
+class FailedCancel(msgspec.Struct, frozen=True):
     """A master order that a batch cancel did not cancel, and why."""
 
-    master_order_id: str = ""
-    reason: str = ""
+    master_order_id: str
+    reason: str
 
 
-class BatchCancelReply(msgspec.Struct, frozen=True, rename="camel"):
+class BatchCancelReply(msgspec.Struct, frozen=True):
     """What became of a batch cancel."""
 
-    success_count: int = 0
-    failed_orders: list[FailedCancel] = []
+    success_count: int
+    failed_orders: list[FailedCancel]
 
     @classmethod
     def of(cls, answer: Answer) -> BatchCancelReply:
-        try:
-            return msgspec.json.decode(answer.text, type=cls, strict=False)
-        except msgspec.MsgspecError as error:
-            raise ServerError(answer.status, f"the answer can't be read: {error}") from None
+        # Whatever it looks like, something was cancelled: this is no place to be strict.
+        value = answer.value()
+        reply = value if isinstance(value, dict) else {}
+        failed = reply.get("failedOrders")
+        return cls(
+            _count(reply.get("successCount")),
+            [
+                FailedCancel(str(order.get("masterOrderId") or ""), str(order.get("reason") or ""))
+                for order in (failed if isinstance(failed, list) else [])
+                if isinstance(order, dict)
+            ],
+        )
 
 
 class _Parts(msgspec.Struct):
@@ -165,7 +180,9 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
         )
     else:
         error = _foreign(reply, body, clean(text.strip()[:SHOWN]), clean)
-    error.status_code = reply.status
+    # Where HTTP says 200 and the envelope 429, it is the envelope that means it.
+    told = isinstance(body.code, int) and 400 <= body.code < 600
+    error.status_code = body.code if succeeded and told else reply.status
     error.retry_after = retry_after(reply.headers.get("retry-after", ""))
     raise error
 

@@ -6,17 +6,12 @@ import random
 
 import msgspec
 
-from qehost.errors import APIError, RestError, TransportError
+from qehost.errors import RestError, TransportError
 
-__all__ = ["Retries", "asks_to_wait"]
+__all__ = ["Retries"]
 
 BUSY = frozenset({418, 429, 503})
 """The HTTP statuses whose `Retry-After` is obeyed."""
-
-
-def asks_to_wait(error: RestError) -> bool:
-    """Whether the venue refused because it is asked too much, or is closed for a while."""
-    return error.status_code in BUSY or (isinstance(error, APIError) and error.code in BUSY)
 
 
 class Retries(msgspec.Struct, frozen=True):
@@ -40,7 +35,8 @@ class Retries(msgspec.Struct, frozen=True):
         jitter = rng.uniform(0, min(self.max_delay, self.first_delay * 2 ** (attempt - 1)))
         if isinstance(error, TransportError):
             return jitter
-        if asks_to_wait(error) and error.retry_after is not None:
+        busy = error.status_code in BUSY
+        if busy and error.retry_after is not None:
             # A little later than asked: everybody was told the same moment.
             return error.retry_after + jitter if error.retry_after <= self.max_retry_after else None
-        return jitter if asks_to_wait(error) or error.status_code >= 500 else None
+        return jitter if busy or error.status_code >= 500 else None

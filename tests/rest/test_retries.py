@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from qehost.errors import APIError, ServerError, TransportError
 from qehost.rest import Retries
 from qehost.rest.clock import VenueClock
-from qehost.rest.replies import retry_after
+from qehost.rest.http import Reply
+from qehost.rest.replies import read, retry_after
 
 RNG = random.Random(1)
 
@@ -37,9 +38,11 @@ def test_a_wait_that_was_asked_for_is_kept_to_the_full():
 
 
 def test_an_envelope_of_429_at_http_200_counts_as_busy():
-    error = APIError(429, "BUSY", "slow down")
-    error.status_code = 200
-    assert Retries().delay(1, error, RNG) is not None
+    with pytest.raises(APIError) as caught:
+        read(Reply(200, {"retry-after": "3"}, b'{"code": 429, "message": "slow down"}'))
+    delay = Retries().delay(1, caught.value, RNG)
+    assert delay is not None
+    assert delay >= 3.0
 
 
 @pytest.mark.parametrize(
