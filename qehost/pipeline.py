@@ -7,6 +7,8 @@ never raises for what the venue sent: what can't be read becomes an `ErrorEvent`
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from types import NoneType
+from typing import Any
 
 from qehost import wire
 from qehost.errors import DecodeError, VenueError, WebsocketClientError, to_problem
@@ -29,8 +31,8 @@ from qehost.messages import (
     StatusEvent,
     UnknownEvent,
 )
-from qehost.once import Once, State, States
-from qehost.shapes import Running, Unreadable, V2MasterOrder
+from qehost.once import Once, States
+from qehost.shapes import Unreadable, V2MasterOrder, V2Order
 
 __all__ = ["Pipeline"]
 
@@ -117,83 +119,81 @@ class Pipeline:
             if event.origin == "derived":
                 continue
             self._ids.add(event.message_id)
-            if not isinstance(event, MasterOrderEvent | OrderEvent | FillEvent):
-                continue
             try:
-                self._remember(event)
+                self._note(event.message, _shape(event), event.origin)
             except (DecodeError, Unreadable):
                 continue  # a text that an older qehost could read; its id is remembered
 
     # --- inside -----------------------------------------------------------------------------
 
-    def _remember(self, event: MasterOrderEvent | OrderEvent | FillEvent) -> None:
-        if isinstance(event, FillEvent):
-            self._fills.pushed(event.message)
-            return
-        if event.origin == "catch_up":
-            type_ = "order_data" if isinstance(event, OrderEvent) else "master_data"
-            decoded: wire.Decoded | None = wire.decode_object(type_, event.raw)
-        else:
-            decoded = wire.decode(event.raw)
-        if decoded is None:
-            return
-        if isinstance(event, MasterOrderEvent):
-            self._is_new(*_master_order_state(event.message, decoded.shape), event.origin)
-        else:
-            self._is_new(*_order_state(event.message), event.origin)
-            if isinstance(decoded.shape, Running):
-                self._fills.update(event.message, decoded.shape)
-
-    def _is_new(self, order: Hashable, state: State, origin: Origin) -> bool:
-        if origin == "catch_up":
-            return self._states.caught_up(order, state)
-        return self._states.streamed(order, state)
-
     def _deliver(
         self, events: list[AnyEvent], decoded: wire.Decoded, raw: str, at: int, origin: Origin
     ) -> None:
-        message = decoded.message
+        message: Any = decoded.message
+        try:
+            new, fill = self._note(message, decoded.shape, origin)
+        except Unreadable as error:
+            raise wire.unreadable(error, raw, origin) from None
+        if not new:
+            return
         message_id = decoded.message_id
-        account = self.account
         seq = self.next_seq
-        event: AnyEvent
-        fill: FillDetail | None = None
-        if isinstance(message, OrderMessage):
-            if isinstance(decoded.shape, Running):
-                try:
-                    fill = self._fills.update(message, decoded.shape)
-                except Unreadable as error:
-                    raise wire.unreadable(error, raw, origin) from None
-            if not self._is_new(*_order_state(message), origin) and fill is None:
-                self._ids.add(message_id)
-                return
-            event = OrderEvent(seq, account, message_id, at, origin, False, raw, message)
-        elif isinstance(message, MasterOrderMessage):
-            if not self._is_new(*_master_order_state(message, decoded.shape), origin):
-                self._ids.add(message_id)
-                return
-            event = MasterOrderEvent(seq, account, message_id, at, origin, False, raw, message)
-        elif isinstance(message, FillMessage):
-            if not self._fills.pushed(message):
-                self._ids.add(message_id)
-                return
-            event = FillEvent(seq, account, message_id, at, origin, False, raw, message)
-        elif message is None:
-            event = UnknownEvent(seq, account, message_id, at, origin, False, raw, None)
-        elif decoded.type == "status":
-            event = StatusEvent(seq, account, message_id, at, origin, False, raw, message)
-        else:
-            problem = to_problem(VenueError(message))
-            event = ErrorEvent(seq, account, message_id, at, origin, False, raw, problem)
+        event_type = _EVENTS[type(message)]
+        if event_type is ErrorEvent:
+            if decoded.type == "status":
+                event_type = StatusEvent
+            else:
+                message = to_problem(VenueError(message))
         self._ids.add(message_id)
-        events.append(event)
+        events.append(event_type(seq, self.account, message_id, at, origin, False, raw, message))
         self.next_seq = seq + 1
         if fill is not None:
-            derived = _message(fill)
-            events.append(
-                FillEvent(seq + 1, account, message_id, at, "derived", False, raw, derived, fill)
-            )
-            self.next_seq = seq + 2
+            events.append(self._derived(fill, message_id, at, raw))
+
+    def _note(
+        self, message: Any, shape: wire.Shape | None, origin: Origin
+    ) -> tuple[bool, FillDetail | None]:
+        """Remember a message; whether it is new, and the fill that it brings.
+
+        This is all that messages do to the memory.  Raises Unreadable, having remembered nothing,
+        for figures that can't be added up.
+        """
+        kind = type(message)
+        if kind is OrderMessage:
+            fill = None
+            if type(shape) is V2Order and message.cum_filled_qty:
+                fill = self._fills.update(message, shape)
+            order: Hashable = (message.master_order_id, message.order_id)
+            state = (message.timestamp, message.status, message.cum_filled_qty)
+        elif kind is MasterOrderMessage:
+            fill = None
+            filled = shape.cum_filled_qty or 0.0 if type(shape) is V2MasterOrder else 0.0
+            order = message.master_order_id
+            state = (message.timestamp, message.status, filled)
+        elif kind is FillMessage:
+            return self._fills.pushed(message), None
+        else:
+            return True, None
+        if origin == "stream":
+            return self._states.streamed(order, state) or fill is not None, fill
+        return self._states.caught_up(order, state, fill is not None), fill
+
+    def _derived(self, fill: FillDetail, message_id: str, at: int, raw: str) -> FillEvent:
+        moment = fill.fill_time or 0
+        message = FillMessage(
+            "fill",
+            fill.master_order_id,
+            fill.order_id,
+            fill.symbol,
+            fill.category,
+            fill.side,
+            float(fill.price or 0),
+            float(fill.quantity or 0),
+            moment,
+            moment,
+        )
+        seq = self._seq()
+        return FillEvent(seq, self.account, message_id, at, "derived", False, raw, message, fill)
 
     def _seq(self) -> int:
         seq = self.next_seq
@@ -201,16 +201,24 @@ class Pipeline:
         return seq
 
 
-def _order_state(message: OrderMessage) -> tuple[Hashable, State]:
-    order = (message.master_order_id, message.order_id)
-    return order, (message.timestamp, message.status, message.cum_filled_qty)
+_EVENTS: dict[type, Any] = {
+    MasterOrderMessage: MasterOrderEvent,
+    OrderMessage: OrderEvent,
+    FillMessage: FillEvent,
+    NoneType: UnknownEvent,
+    str: ErrorEvent,  # or StatusEvent, by the outer type
+}
 
 
-def _master_order_state(
-    message: MasterOrderMessage, shape: wire.Shape | None
-) -> tuple[Hashable, State]:
-    filled = shape.cum_filled_qty or 0.0 if isinstance(shape, V2MasterOrder) else 0.0
-    return message.master_order_id, (message.timestamp, message.status, filled)
+def _shape(event: AnyEvent) -> wire.Shape | None:
+    """The object that an event's message was made from: it has figures that no message has."""
+    if not isinstance(event, MasterOrderEvent | OrderEvent):
+        return None
+    if event.origin == "catch_up":
+        type_ = "order_data" if isinstance(event, OrderEvent) else "master_data"
+        return wire.decode_object(type_, event.raw).shape
+    decoded = wire.decode(event.raw)
+    return None if decoded is None else decoded.shape
 
 
 def _order_of_telling(decoded: wire.Decoded) -> tuple[int, int]:
@@ -221,19 +229,3 @@ def _order_of_telling(decoded: wire.Decoded) -> tuple[int, int]:
         done = message.status in FINISHED or message.status.startswith("COMPLETED")
         return message.timestamp, 2 if done else 0
     return 0, 0
-
-
-def _message(fill: FillDetail) -> FillMessage:
-    moment = fill.fill_time or 0
-    return FillMessage(
-        "fill",
-        fill.master_order_id,
-        fill.order_id,
-        fill.symbol,
-        fill.category,
-        fill.side,
-        float(fill.price or 0),
-        float(fill.quantity or 0),
-        moment,
-        moment,
-    )

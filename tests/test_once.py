@@ -73,6 +73,13 @@ def test_rest_does_not_take_an_order_back_in_time() -> None:
     assert states.caught_up("o", (11, "CANCELLED", 1.0))
 
 
+def test_a_state_that_grew_is_new_whatever_its_time() -> None:
+    states = States()
+    states.streamed("o", (10, "PLACED", 0.5))
+    assert states.caught_up("o", (9, "FILLED", 1.0), grew=True)
+    assert not states.streamed("o", (9, "FILLED", 1.0))
+
+
 def test_states_at_one_time_are_told_apart() -> None:
     states = States()
     states.streamed("o", (10, "PLACED", 0.0))

@@ -6,13 +6,34 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from qehost.messages import FillEvent, OrderEvent
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qehost import wire
+from qehost.errors import DecodeError, GapError, VenueError, from_problem
+from qehost.messages import (
+    AnyEvent,
+    Connected,
+    ConnectedEvent,
+    Disconnected,
+    DisconnectedEvent,
+    ErrorEvent,
+    FillEvent,
+    MasterOrderEvent,
+    OrderDetail,
+    OrderEvent,
+    StatusEvent,
+    UnknownEvent,
+)
 from qehost.pipeline import Pipeline
 
 AT = 1_720_000_000_000_000_000
+START = 1_719_999_999_000
 
 
-def order(**fields: Any) -> dict[str, Any]:
+def order(at: int = 0, filled: str = "0", **fields: Any) -> dict[str, Any]:
     return {
         "id": "77",
         "orderId": "x-1",
@@ -22,14 +43,36 @@ def order(**fields: Any) -> dict[str, Any]:
         "category": "spot",
         "quantity": "0.3",
         "price": "100",
-        "filledQuantity": "0",
-        "filledNotional": "0",
-        "averagePrice": "0",
+        "filledQuantity": filled,
+        "filledNotional": str(Decimal(filled) * 100),
+        "averagePrice": "100",
         "status": "PLACED",
         "orderType": "LIMIT",
         "orderCreatedTime": "1719999999000",
-        "updatedAt": "2024-07-03T09:46:39.123Z",
+        "updatedAt": str(START + at),
         **fields,
+    }
+
+
+def master_order(at: int = 0, filled: str = "0", **fields: Any) -> dict[str, Any]:
+    return {
+        "masterOrderId": "m-1",
+        "status": "PROCESSING",
+        "cumFilledQty": filled,
+        "updatedAt": str(START + at),
+        **fields,
+    }
+
+
+def v1_fill(quantity: float, at: int) -> dict[str, Any]:
+    return {
+        "type": "fill",
+        "master_order_id": "m-1",
+        "order_id": "x-1",
+        "filled_qty": quantity,
+        "fill_price": 100,
+        "fill_time": START + at,
+        "timestamp": START + at,
     }
 
 
@@ -38,9 +81,48 @@ def push(type_: str, data: Any, message_id: str = "") -> str:
     return json.dumps({"type": type_, "messageId": message_id, "userId": "u-1", "data": inner})
 
 
+def kinds(events: list[AnyEvent]) -> list[str]:
+    return [event.kind for event in events]
+
+
+# --- the stream -------------------------------------------------------------------------------
+
+
+def test_each_message_becomes_an_event_of_its_kind_with_what_came() -> None:
+    texts = [
+        push("status", "connected", "a"),
+        push("master_data", master_order(), "b"),
+        push("order_data", order(), "c"),
+        push("data", v1_fill(0.1, 5), "d"),
+        push("error", "no more", "e"),
+        push("brand_new", "{}", "f"),
+    ]
+
+    events = Pipeline("main").feed(texts, AT)
+
+    assert [type(event) for event in events] == [
+        StatusEvent,
+        MasterOrderEvent,
+        OrderEvent,
+        FillEvent,
+        ErrorEvent,
+        UnknownEvent,
+    ]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
+    assert [event.raw for event in events] == texts
+    assert [event.message_id for event in events] == list("abcdef")
+    assert {(event.account, event.received_at, event.origin) for event in events} == {
+        ("main", AT, "stream")
+    }
+    assert events[0].message == "connected"
+    error = from_problem(events[4].message)
+    assert isinstance(error, VenueError)
+    assert str(error) == "no more"
+
+
 def test_a_v2_order_that_grew_is_followed_by_its_fill() -> None:
     pipeline = Pipeline("main")
-    text = push("order_data", order(filledQuantity="0.1", filledNotional="10.010"), "a")
+    text = push("order_data", order(filled="0.1"), "a")
 
     first, second = pipeline.feed([text], AT)
 
@@ -49,7 +131,277 @@ def test_a_v2_order_that_grew_is_followed_by_its_fill() -> None:
     assert (first.seq, second.seq, pipeline.next_seq) == (1, 2, 3)
     assert (second.origin, second.message_id, second.raw) == ("derived", "a", text)
     assert second.exact is not None
-    assert second.exact.price == Decimal("100.1")
-    assert second.exact.quantity == Decimal("0.1")
-    assert second.message.filled_qty == 0.1
-    assert second.message.fill_price == 100.1
+    assert (second.exact.price, second.exact.quantity) == (100, Decimal("0.1"))
+    assert (second.message.filled_qty, second.message.fill_price) == (0.1, 100.0)
+    assert second.message.fill_time == second.message.timestamp == START
+    assert wire.detail(second) is second.exact
+    exact = wire.detail(first)
+    assert isinstance(exact, OrderDetail)
+    assert exact.filled_quantity == Decimal("0.1")
+
+
+def test_no_fill_is_derived_from_a_v1_order() -> None:
+    v1 = {"type": "order", "order_id": "x-1", "cum_filled_qty": 0.1, "status": "FILLED"}
+    assert kinds(Pipeline("main").feed([push("order_data", v1)], AT)) == ["order"]
+
+
+def test_a_message_id_is_delivered_once() -> None:
+    pipeline = Pipeline("main")
+    first = push("order_data", order(filled="0.1"), "a")
+    assert kinds(pipeline.feed([first, first], AT)) == ["order", "fill"]
+    assert pipeline.feed([first, push("status", "x", "a")], AT) == []
+    assert pipeline.next_seq == 3
+
+
+def test_messages_without_an_id_are_all_delivered() -> None:
+    text = push("status", "x")
+    assert kinds(Pipeline("main").feed([text, text], AT)) == ["status", "status"]
+
+
+def test_a_pong_is_no_event() -> None:
+    assert Pipeline("main").feed(["pong"], AT) == []
+
+
+def test_what_cant_be_read_is_one_error_with_its_text_and_the_stream_goes_on() -> None:
+    bad = push("order_data", order(price="abc"), "a")
+    good = push("order_data", order(), "a")
+
+    events = Pipeline("main").feed([bad, "no json", good], AT)
+
+    assert kinds(events) == ["error", "error", "order"]
+    assert [event.seq for event in events] == [1, 2, 3]
+    assert [event.raw for event in events] == [bad, "no json", good]
+    error = from_problem(events[0].message, events[0].raw)
+    assert isinstance(error, DecodeError)
+    assert (error.path, error.raw) == ("$.data.price", bad)
+
+
+def test_a_fill_that_does_not_add_up_is_an_error_and_no_order() -> None:
+    far = order(quantity="1E+300", filled="1E+300", filledNotional="1")
+    texts = [push("order_data", order(filled="1E-300")), push("order_data", far)]
+    events = Pipeline("main").feed(texts, AT)
+    assert kinds(events) == ["order", "fill", "error"]
+    assert events[2].message.facts == {"path": "$.data.filledQuantity"}
+
+
+def test_text_without_utf8_is_journalled_in_a_form_that_has_it() -> None:
+    (event,) = Pipeline("main").feed(["\ud800"], AT)
+    assert event.raw == "\\ud800"
+    msgspec.msgpack.encode(event)
+
+
+# --- the connection ---------------------------------------------------------------------------
+
+
+def test_what_happens_to_the_connection_takes_its_place_in_the_sequence() -> None:
+    pipeline = Pipeline("main", next_seq=7)
+    connected = Connected("wss://venue", 1)
+    disconnected = Disconnected("reset")
+    assert pipeline.connected(connected, AT) == ConnectedEvent(
+        7, "main", "", AT, "stream", False, "", connected
+    )
+    (status,) = pipeline.feed([push("status", "x")], AT)
+    assert status.seq == 8
+    assert pipeline.disconnected(disconnected, AT) == DisconnectedEvent(
+        9, "main", "", AT, "stream", False, "", disconnected
+    )
+    event = pipeline.problem(GapError("a gap"), AT)
+    assert (event.seq, event.raw, event.message.code) == (10, "", "gap")
+    assert pipeline.next_seq == 11
+
+
+# --- catching up ------------------------------------------------------------------------------
+
+
+def test_rest_brings_what_the_stream_did_not_in_the_order_of_time() -> None:
+    pipeline = Pipeline("main")
+    pipeline.feed([push("order_data", order(1)), push("master_data", master_order(1))], AT)
+
+    events = pipeline.catch_up(
+        [json.dumps(master_order(9, "0.3", status="COMPLETED")), json.dumps(master_order(1))],
+        [
+            json.dumps(order(9, "0.3", status="FILLED")),
+            json.dumps(order(5, "0.2", id="78", orderId="x-2")),
+            json.dumps(order(1)),
+        ],
+        AT,
+    )
+
+    assert [(event.kind, event.message.timestamp - START) for event in events] == [
+        ("order", 5),
+        ("fill", 5),
+        ("order", 9),
+        ("fill", 9),
+        ("master_order", 9),
+    ]
+    assert [event.seq for event in events] == [3, 4, 5, 6, 7]
+    assert [event.origin for event in events] == [
+        "catch_up",
+        "derived",
+        "catch_up",
+        "derived",
+        "catch_up",
+    ]
+    assert {event.message_id for event in events} == {""}
+    exact = wire.detail(events[2])
+    assert isinstance(exact, OrderDetail)
+    assert exact.filled_quantity == Decimal("0.3")
+    fill = wire.detail(events[3])
+    assert fill is not None
+    assert fill == events[3].exact  # type: ignore[union-attr]
+
+
+def test_a_state_from_rest_with_other_digits_is_the_same_state() -> None:
+    pipeline = Pipeline("main")
+    pipeline.feed([push("order_data", order(1, "0.10"))], AT)
+    again = json.dumps(order(1, "0.1", updatedAt=START + 1))
+    assert pipeline.catch_up([], [again, again], AT) == []
+
+
+def test_what_rest_brought_is_dropped_from_the_stream() -> None:
+    pipeline = Pipeline("main")
+    rest = pipeline.catch_up([json.dumps(master_order(1))], [json.dumps(order(2, "0.1"))], AT)
+    assert kinds(rest) == ["master_order", "order", "fill"]
+    stream = pipeline.feed(
+        [
+            push("master_data", master_order(1), "a"),
+            push("order_data", order(2, "0.1"), "b"),
+            push("order_data", order(3, "0.3"), "c"),
+        ],
+        AT,
+    )
+    assert [(event.kind, event.seq) for event in stream] == [("order", 4), ("fill", 5)]
+
+
+def test_rest_does_not_take_an_order_back_in_time() -> None:
+    pipeline = Pipeline("main")
+    pipeline.feed([push("master_data", master_order(9, "0.3", status="COMPLETED"))], AT)
+    assert pipeline.catch_up([json.dumps(master_order(5, "0.1"))], [], AT) == []
+
+
+def test_a_v1_stream_and_rest_tell_a_fill_once() -> None:
+    pipeline = Pipeline("main")
+    assert kinds(pipeline.feed([push("data", v1_fill(0.1, 1))], AT)) == ["fill"]
+    rest = pipeline.catch_up([], [json.dumps(order(5, "0.3"))], AT)
+    assert kinds(rest) == ["order", "fill"]
+    assert rest[1].message.filled_qty == 0.2
+    assert pipeline.feed([push("data", v1_fill(0.2, 4))], AT) == []
+
+
+def test_what_cant_be_read_from_rest_is_one_error_and_the_rest_is_told() -> None:
+    bad = json.dumps(order(price="abc"))
+    events = Pipeline("main").catch_up(["[]"], [bad, json.dumps(order())], AT)
+    assert kinds(events) == ["error", "error", "order"]
+    assert [event.raw for event in events[:2]] == ["[]", bad]
+    assert [event.seq for event in events] == [1, 2, 3]
+    assert events[1].message.facts == {"path": "$.price"}
+    assert events[1].origin == "catch_up"
+
+
+# --- after a restart --------------------------------------------------------------------------
+
+orders = st.builds(
+    lambda at, filled, number, status: order(
+        at, filled, id=number, orderId=f"x-{number}", status=status
+    ),
+    st.integers(0, 4),
+    st.sampled_from(["0", "0.1", "0.10", "0.2", "0.3", ""]).map(lambda text: text or "0"),
+    st.sampled_from(["1", "2"]),
+    st.sampled_from(["PLACED", "FILLED"]),
+)
+master_orders = st.builds(master_order, st.integers(0, 4), st.sampled_from(["0", "0.1"]))
+v1_fills = st.builds(v1_fill, st.sampled_from([0.1, 0.2]), st.integers(0, 4))
+bad = st.sampled_from(["no json", push("order_data", order(price="abc"), "3")])
+frames = st.one_of(
+    st.builds(push, st.just("order_data"), orders, st.sampled_from(["", "1", "2", "3"])),
+    st.builds(push, st.just("master_data"), master_orders, st.sampled_from(["", "4", "5"])),
+    st.builds(push, st.just("data"), v1_fills, st.sampled_from(["", "6", "7"])),
+    st.builds(push, st.just("status"), st.just("x"), st.sampled_from(["", "8"])),
+    bad,
+)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("feed"), st.lists(frames, max_size=4)),
+        st.tuples(st.just("catch_up"), st.tuples(st.lists(master_orders), st.lists(orders))),
+        st.tuples(st.just("connection"), st.none()),
+    ),
+    max_size=8,
+)
+
+
+def take(pipeline: Pipeline, step: tuple[str, Any]) -> list[AnyEvent]:
+    what, texts = step
+    match what:
+        case "feed":
+            return pipeline.feed(texts, AT)
+        case "catch_up":
+            masters, children = ([json.dumps(item) for item in items] for items in texts)
+            return pipeline.catch_up(masters, children, AT)
+        case _:
+            return [
+                pipeline.disconnected(Disconnected("reset"), AT),
+                pipeline.connected(Connected("wss://venue"), AT),
+                pipeline.problem(GapError("a gap"), AT),
+            ]
+
+
+@given(steps, steps)
+def test_a_restored_pipeline_goes_on_as_if_it_had_never_stopped(
+    before: list[tuple[str, Any]], after: list[tuple[str, Any]]
+) -> None:
+    first = Pipeline("main")
+    journal = [event for step in before for event in take(first, step)]
+    data = msgspec.msgpack.encode(journal)
+
+    second = Pipeline("main")
+    second.restore(msgspec.msgpack.decode(data, type=list[AnyEvent]))
+
+    assert second.next_seq == first.next_seq
+    for step in after:
+        assert take(second, step) == take(first, step)
+
+
+@given(steps)
+def test_the_sequence_has_no_gaps_and_no_state_is_told_by_stream_and_rest(
+    taken: list[tuple[str, Any]],
+) -> None:
+    pipeline = Pipeline("main")
+    events = [event for step in taken for event in take(pipeline, step)]
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    states: dict[Any, set[str]] = {}
+    for event in events:
+        if isinstance(event, OrderEvent):
+            message = event.message
+            key = (message.order_id, message.status, message.fill_qty, message.timestamp)
+            origins = states.setdefault(key, set())
+            assert event.origin == "stream" or not origins
+            assert "catch_up" not in origins
+            origins.add(event.origin)
+    ids = [
+        event.message_id
+        for event in events
+        if event.message_id and event.origin == "stream" and event.kind != "error"
+    ]
+    assert len(ids) == len(set(ids))
+
+
+@given(st.lists(st.text(max_size=20) | frames, max_size=5))
+def test_any_text_is_an_event_or_a_duplicate_and_never_a_raise(texts: list[str]) -> None:
+    pipeline = Pipeline("main")
+    for text in texts:
+        before = pipeline.next_seq
+        events = pipeline.feed([text], AT)
+        assert [event.seq for event in events] == list(range(before, pipeline.next_seq))
+        assert all(event.raw == text for event in events)
+        if kinds(events) == ["error"]:
+            assert events[0].message.code == "decode"
+        msgspec.msgpack.encode(events)
+
+
+@pytest.mark.parametrize("field", sorted(order()))
+@given(value=st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.lists(st.none()))
+def test_any_value_in_any_field_is_an_order_or_one_error(field: str, value: Any) -> None:
+    text = push("order_data", order(**{field: value}), "a")
+    events = Pipeline("main").feed([text], AT)
+    assert kinds(events) in (["order"], ["order", "fill"], ["error"])
+    assert events[0].raw == text
