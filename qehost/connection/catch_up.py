@@ -66,7 +66,7 @@ class Window(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """What was read: the JSON texts of the venue's V2 objects, as far as that went.
 
-    `failure` is why it went no further; `beyond` names the list that was too long.
+    `failure` is why it went no further; `beyond` names the lists that were too long.
     """
 
     window: Window
@@ -110,8 +110,10 @@ class CatchUp:
         """The stream was not heard between these two times.  Returns what to tell the user.
 
         Windows that wait are read as one: what lies between them is known already, and known
-        changes are not told twice.
+        changes are not told twice.  A `since_ns` of 0 is no gap: nothing was ever heard.
         """
+        if since_ns <= 0:
+            return None
         window = Window(since_ns, until_ns)
         if not self._can_read:
             return GapError(
@@ -195,18 +197,18 @@ def read_window(api: API, window: Window) -> Found:
             orders,
         ),
     ]
-    beyond = ""
+    beyond: list[str] = []
     for where, pages, texts in lists:
         try:
             for number, page in enumerate(pages, 1):
                 texts += _changed(page, since)
                 if number == MAX_PAGES:
-                    beyond = where
+                    beyond.append(where)
                     break
         # Whatever it was, the rest of the program goes on, and what was read is not lost.
         except Exception as failure:  # noqa: BLE001
-            return Found(window, master_orders, orders, failure, where, beyond)
-    return Found(window, master_orders, orders, beyond=beyond)
+            return Found(window, master_orders, orders, failure, where)
+    return Found(window, master_orders, orders, beyond=" and of ".join(beyond))
 
 
 def _changed(page: Page, since: datetime) -> list[str]:

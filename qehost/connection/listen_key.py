@@ -217,13 +217,16 @@ class ListenKeys:
         """The handshake or the stream refused this key.
 
         A key that was made is replaced and not tried again.  Returns what to tell the user; None
-        where it is no longer the current key, because then its end was expected.
+        where its end was expected: it is no longer the current one, or is about to be replaced.
         """
         if self._key is None or number != self._key.number:
             return None
         if self._given:
             return self._given_refused(now)
         self._key = None
+        if self._busy:
+            # The venue has made the new key already, and its answer is on the way.
+            return None
         if now >= self._expires:
             return ListenKeyError("the listen key has ended and could not be renewed in time")
         if now - self._made_at > QUIET_LIFE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from qehost.dial import tls_context
 from qehost.rest.api import API
 from qehost.secret import Secret
@@ -10,8 +12,10 @@ from qehost.settings import AccountSettings
 __all__ = ["account_api"]
 
 
-def account_api(account: AccountSettings) -> API:
+def account_api(account: AccountSettings, tls: ssl.SSLContext | None = None) -> API:
     """The venue's REST interface as this account's settings describe it.
+
+    `tls` is the context of the stream, where there is one; without it one is made.
 
     Raises:
         Error: a setting can't be used: a file with certificates, a private key, the proxy.
@@ -22,7 +26,7 @@ def account_api(account: AccountSettings) -> API:
         account.rest_url,
         private_key=_text(account.private_key),
         private_key_pass=_text(account.private_key_pass),
-        ssl_context=tls_context(account.ca_file, account.client_cert, account.client_key),
+        ssl_context=tls or tls_context(account.ca_file, account.client_cert, account.client_key),
         proxy=account.proxy,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import socket
+import threading
 import time
 
 import pytest
@@ -41,6 +43,11 @@ def test_a_gap_is_read_at_once_and_once(catch_up):
     assert catch_up.next(0) == Wait(NEVER)
     assert catch_up.done(Found(WINDOW, ["{}"], []), 1) is None
     assert catch_up.next(1) == Wait(NEVER)
+
+
+def test_a_start_without_memory_is_no_gap(catch_up):
+    assert catch_up.add(0, WINDOW.until) is None
+    assert catch_up.next(0) == Wait(NEVER)
 
 
 def test_a_gap_that_comes_while_another_is_read_is_read_after_it(catch_up):
@@ -244,3 +251,18 @@ def test_a_venue_that_is_gone_is_a_failure_and_no_exception():
     api.close()
     assert isinstance(found.failure, TransportError)
     assert found.where == "running master orders"
+
+
+def test_closing_the_api_ends_a_read_that_is_under_way():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        api = API("key", "secret", f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
+        found = []
+        thread = threading.Thread(target=lambda: found.append(read_window(api, WINDOW)))
+        thread.start()
+        sock, _ = listener.accept()
+        with sock:
+            assert sock.recv(10)
+            api.close()
+            thread.join(30)
+    assert not thread.is_alive()
+    assert "closed" in str(found[0].failure)

@@ -85,6 +85,19 @@ def test_the_old_key_stays_until_the_new_one_is_there(keys):
     assert keys.current(renewal + 4) == new
 
 
+def test_a_venue_that_drops_the_old_key_before_it_answers_is_no_takeover(keys):
+    make(keys, 0)
+    keys.accepted(1, 0)
+    now = due(keys, 2)
+    assert keys.next(now) == Make()
+    assert keys.refused(1, now + 0.1) is None
+    assert keys.current(now + 0.1) is None
+    keys.made(Made("new", DAY), now + 0.2)
+    assert keys.current(now + 0.2).text == "new"
+    assert keys.refused(2, now + 9) is not None
+    assert keys.next(now + 9) == Make()
+
+
 def test_a_failed_renewal_keeps_the_key_says_so_and_tries_again(keys):
     key = make(keys, 0)
     now = due(keys, 2)
