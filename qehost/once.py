@@ -53,7 +53,7 @@ class States:
     the caller has for an order.
     """
 
-    def __init__(self, size: int = 50_000) -> None:
+    def __init__(self, size: int = 20_000) -> None:
         self._size = size
         self._young: dict[Hashable, tuple[State, ...]] = {}
         self._old: dict[Hashable, tuple[State, ...]] = {}
