@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -59,7 +60,7 @@ class Door(ThreadingHTTPServer):
     """Listens on `address`, a thread for each client.  `shut` ends them all."""
 
     daemon_threads = True
-    allow_reuse_address = True
+    allow_reuse_port = False  # two venues on one port would share its clients
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], host: Host) -> None:
@@ -67,18 +68,27 @@ class Door(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._clients: dict[socket.socket, threading.Thread] = {}
         self._acceptor: threading.Thread | None = None
+        self._shutting = False
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
 
+    def server_bind(self) -> None:
+        # Past HTTPServer, which asks DNS for the host's name and may wait long for it.
+        TCPServer.server_bind(self)
+
     def open(self) -> None:
-        self._acceptor = threading.Thread(
-            target=self.serve_forever, args=(0.05,), name="venue door", daemon=True
-        )
+        self._acceptor = threading.Thread(target=self._accept, name="venue door", daemon=True)
         self._acceptor.start()
 
     def shut(self) -> None:
         """Stops listening, ends every client, waits for their threads."""
+        self._shutting = True
         if self._acceptor is not None:
-            self.shutdown()
+            host, port = self.server_address[:2]
+            # `serve_forever` would look for its end now and then; this wakes the acceptor at once.
+            with contextlib.suppress(OSError):
+                socket.create_connection((str(host), port), timeout=1.0).close()
             self._acceptor.join()
         self.server_close()
         with self._lock:
@@ -89,7 +99,14 @@ class Door(ThreadingHTTPServer):
         for thread in clients.values():
             thread.join(5.0)
 
+    def _accept(self) -> None:
+        while not self._shutting:
+            self.handle_request()
+
     def process_request(self, request: Any, client_address: Any) -> None:
+        if self._shutting:
+            request.close()
+            return
         thread = threading.Thread(
             target=self.process_request_thread,
             args=(request, client_address),
@@ -160,6 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(reply.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         for name, value in reply.headers:
             self.send_header(name, value)
         self.end_headers()

@@ -240,6 +240,13 @@ def test_users_have_streams_of_their_own(
     assert [json.loads(stream.recv())["userId"] for stream in streams] == ["user-1", "user-2"]
 
 
+def test_it_listens_on_ipv6_too(start_venue: Callable[..., Venue]) -> None:
+    venue = start_venue(host="::1")
+
+    assert venue.rest_url.startswith("http://[::1]:")
+    assert urllib3.request("GET", venue.rest_url + "/ping", retries=False).status == 200
+
+
 def test_requests_are_remembered(venue: Venue, connect: Connect) -> None:
     connect(venue)
     urllib3.request("GET", venue.rest_url + "/ping", retries=False)
