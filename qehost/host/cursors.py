@@ -164,6 +164,15 @@ class Marks:
         words[START] = monotonic_ns()
         words[COUNT] = self._count + 1
 
+    @property
+    def plugin(self) -> memoryview:
+        """The plugin's word alone: `plugin[0] = place` is the next plugin's turn of the same hook
+        and event, at an eighth of the price of `enter`.  `since` stays that of `enter`.
+
+        Not to be kept: `close` waits for nobody.
+        """
+        return self._words[PLUGIN : PLUGIN + 1]
+
     def leave(self) -> None:
         """The call has ended."""
         self._count = count = self._count + 2
