@@ -26,8 +26,9 @@ class JournalReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: Segment | None = None
+        self._open_inode = 0
         # Where each file begins; once it has a first row, that row stays.
-        self._first: dict[Path, int] = {}
+        self._first: dict[tuple[Path, int], int] = {}
 
     def close(self) -> None:
         if self._open is not None:
@@ -176,7 +177,8 @@ class JournalReader:
 
     def _first_seq(self, path: Path) -> int | None:
         """None for a file that is empty or can't be read."""
-        if path not in self._first:
+        key = path, _inode(path)
+        if key not in self._first:
             try:
                 with self._segment(path) as segment:
                     first = segment.first_seq()
@@ -184,8 +186,8 @@ class JournalReader:
                 return None
             if first is None:
                 return None
-            self._first[path] = first
-        return self._first[path]
+            self._first[key] = first
+        return self._first[key]
 
     @contextmanager
     def _segment(self, path: Path) -> Iterator[Segment]:
@@ -194,9 +196,12 @@ class JournalReader:
         Raises _Unreadable for a damaged file, JournalError for what concerns all of them.
         """
         try:
-            if self._open is None or self._open.path != path:
+            # A file that stayed empty is deleted, and its name may be taken again.
+            inode = _inode(path)
+            if self._open is None or self._open.path != path or self._open_inode != inode:
                 self.close()
                 self._open = Segment(path)
+                self._open_inode = inode
             yield self._open
         except NewerFormat:
             raise
@@ -222,6 +227,13 @@ class _Unreadable(Exception):
         if self._pruned or last_seq < first_seq:
             return []
         return [Damage(first_seq, last_seq, self._error)]
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def read_high_water(folder: Path) -> int:

@@ -120,7 +120,6 @@ def seal(path: Path) -> None:
         try:
             empty = db.execute("SELECT 1 FROM batches LIMIT 1").fetchone() is None
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.execute("PRAGMA journal_mode=DELETE")
         finally:
             db.close()
         if empty:

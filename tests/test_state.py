@@ -1,0 +1,73 @@
+"""The state folder: its paths, its modes, and that one qehost works in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qehost.errors import JournalError, StateFolderBusy
+from qehost.state import StateFolder, private_folder
+
+
+def test_a_second_qehost_is_refused_with_the_firsts_process_id(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path / "state")
+    lock = folder.lock()
+    with pytest.raises(StateFolderBusy) as caught:
+        StateFolder(tmp_path / "state").lock()
+    assert caught.value.pid == os.getpid()
+    lock.release()
+    StateFolder(tmp_path / "state").lock().release()
+
+
+def test_the_lock_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from qehost.state import StateFolder\n"
+        "lock = StateFolder(sys.argv[1]).lock()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "state")], timeout=60, check=False
+    )
+    assert process.returncode == -signal.SIGKILL
+    lock = StateFolder(tmp_path / "state").lock()
+    assert lock.holder() == os.getpid()
+    lock.release()
+
+
+def test_what_is_made_is_the_users_alone_and_what_exists_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    StateFolder(tmp_path).lock().release()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+    private_folder(tmp_path / "a" / "b")
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")} == {0o700}
+
+
+def test_a_file_in_the_way_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(JournalError, match="must be a folder"):
+        StateFolder(tmp_path / "state").create()
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_no_name_leads_out_of_the_folder_and_names_come_back(name: str) -> None:
+    folder = StateFolder("/state")
+    path = folder.plugin(name)
+    assert path.parent == Path("/state/plugins")
+    assert ".." not in path.parts
+
+
+def test_accounts_and_processes_are_found_by_their_names(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    assert (folder.accounts(), folder.processes()) == ([], [])
+    for name in ("main", "..", "a/b"):
+        private_folder(folder.journal(name))
+        private_folder(folder.marks(name).parent)
+    assert folder.accounts() == folder.processes() == ["..", "a/b", "main"]
