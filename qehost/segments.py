@@ -278,9 +278,9 @@ class Segment:
     def _is_cut_off(self) -> bool:
         """Whether pages are missing.  SQLite reads what is missing of a page as zeros, and then
         finds rows in it that nobody wrote."""
-        log = self.path.with_name(f"{self.path.name}-wal")
-        if log.exists() and log.stat().st_size:
-            return False  # It is written, or being brought into one piece.
+        with suppress(FileNotFoundError):
+            if self.path.with_name(f"{self.path.name}-wal").stat().st_size:
+                return False  # It is written, or being brought into one piece.
         (pages,) = self._db.execute("PRAGMA page_count").fetchone()
         (page_size,) = self._db.execute("PRAGMA page_size").fetchone()
         try:

@@ -1,0 +1,145 @@
+"""How events and dead letters look on a terminal, and in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qehost.export import text_of
+from qehost.host.dead_letters import DeadLetter
+from qehost.messages import (
+    AnyEvent,
+    FillMessage,
+    MasterOrderMessage,
+    OrderMessage,
+)
+
+__all__ = ["local_time", "pretty_json", "print_events", "print_letter", "print_letters"]
+
+STYLES = {
+    "fill": "green",
+    "order": "cyan",
+    "master_order": "blue",
+    "error": "bold red",
+    "disconnected": "yellow",
+    "connected": "yellow",
+}
+STATES = {"dead": "red", "retry": "yellow", "delivered": "green"}
+
+
+def print_events(events: Sequence[AnyEvent]) -> None:
+    """One line for each event.  The account is shown where there is more than one."""
+    several = len({event.account for event in events}) > 1
+    console, table = _table()
+    table.add_column("Time", no_wrap=True)
+    if several:
+        table.add_column("Account")
+    table.add_column("Seq", justify="right", no_wrap=True)
+    table.add_column("Kind", no_wrap=True)
+    table.add_column("Symbol", no_wrap=True)
+    table.add_column("What", overflow="fold")
+    table.add_column("Master order", overflow="fold")
+    table.add_column("Order", overflow="fold")
+    for event in events:
+        message: Any = event.message
+        # Text, not str: what the venue sends must not be taken for rich's markup.
+        cells: list[str | Text] = [
+            local_time(event.received_at),
+            *([event.account] if several else []),
+            str(event.seq),
+            Text(event.kind, STYLES.get(event.kind, "")),
+            Text(getattr(message, "symbol", "")),
+            Text(_what(event)),
+            Text(getattr(message, "master_order_id", "")),
+            Text(getattr(message, "order_id", "")),
+        ]
+        table.add_row(*cells)
+    console.print(table)
+
+
+def print_letters(letters: Sequence[DeadLetter]) -> None:
+    """One line for each letter."""
+    console, table = _table()
+    for name in ("Id", "Time", "Plugin", "Account", "Seq", "Hook", "State", "Times"):
+        right = name in ("Id", "Seq", "Times")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    table.add_column("Cause", overflow="fold")
+    for letter in letters:
+        table.add_row(
+            str(letter.id),
+            local_time(letter.at),
+            Text(letter.plugin),
+            letter.account,
+            str(letter.seq),
+            letter.hook,
+            Text(letter.state, STATES[letter.state]),
+            str(letter.count),
+            Text(_cause(letter)),
+        )
+    console.print(table)
+
+
+def print_letter(letter: DeadLetter, event: AnyEvent) -> None:
+    """A letter whole: with the traceback, and the text of the venue."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        Text(f"Dead letter {letter.id}: plugin {letter.plugin}, {letter.hook}, ", "bold"),
+        Text(f"account {letter.account}, event {letter.seq}", "bold"),
+        sep="",
+    )
+    times = "once" if letter.count == 1 else f"{letter.count} times, last"
+    console.print(
+        f"{letter.cause} {times} at {local_time(letter.at)} in process {letter.process}; "
+        f"state: {letter.state}"
+    )
+    console.print(Text(letter.detail.rstrip()))
+    console.print(Text(f"{event.kind} received at {local_time(event.received_at)}: {_what(event)}"))
+    if event.raw:
+        console.print(Text(event.raw))
+
+
+def local_time(epoch_ns: int) -> str:
+    """`2026-11-25 09:30:00.123`"""
+    moment = datetime.fromtimestamp(epoch_ns // 10**9)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{epoch_ns // 10**6 % 1000:03d}"
+
+
+def pretty_json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode()
+
+
+def _table() -> tuple[Console, Table]:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # For grep and cut: a line a row, however long.
+        console.width = 10_000
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    return console, table
+
+
+def _what(event: AnyEvent) -> str:
+    message = event.message
+    match message:
+        case MasterOrderMessage():
+            what = f"{message.side} {message.qty:g} {message.strategy} {message.status}"
+        case OrderMessage():
+            filled = f"{message.cum_filled_qty or message.fill_qty:g}/{message.quantity:g}"
+            what = f"{message.side} {filled} @ {message.price:.12g} {message.status}"
+        case FillMessage():
+            what = f"{message.side} {message.filled_qty:.12g} @ {message.fill_price:.12g}"
+        case _:
+            what = text_of(event).replace("\n", " ")
+    return what if event.origin == "stream" else f"{what} ({event.origin.replace('_', ' ')})"
+
+
+def _cause(letter: DeadLetter) -> str:
+    """The last line of a traceback says what was raised."""
+    lines = letter.detail.strip().splitlines() or [""]
+    return f"{letter.cause}: {lines[-1]}"

@@ -1,0 +1,39 @@
+"""The options with which a command finds the state folder."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qehost import config
+from qehost.cli.failure import failing_clearly
+from qehost.state import StateFolder
+
+__all__ = ["where"]
+
+
+def where(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which state folder; the command gets a `StateFolder`."""
+
+    @click.option(
+        "-c",
+        "--config",
+        "config_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The settings' file (TOML), for its state_dir.",
+    )
+    @click.option(
+        "--state-dir", type=click.Path(file_okay=False, path_type=Path), help="The state folder."
+    )
+    @failing_clearly
+    @functools.wraps(function)
+    def wrapped(config_file: Path | None, state_dir: Path | None, **options: Any) -> None:
+        # With a folder given, the settings' other mistakes are nobody's business here.
+        path = state_dir or Path(config.load(config_file).settings.state_dir)
+        function(StateFolder(path), **options)
+
+    return wrapped
