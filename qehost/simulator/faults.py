@@ -77,13 +77,15 @@ KINDS: dict[str, Kind] = {
     "keep-old": Kind(("setting",), "", "a stream may outlive the listen key it was opened with"),
     "clock": Kind(("setting",), "+90s", "the venue's clock is off by that much"),
     "slow-write": Kind(("setting",), "20ms", "a pause before each write to a stream"),
-    "random": Kind(("random",), "1,2s", "SEED[,PACE]: all of these, one after another"),
+    "random": Kind(("random",), "1,2s", "SEED[,PACE]: most of these, one after another"),
 }
 """Every fault by name."""
 
-# Not what would last, or what a client must not simply get over; `http-` is both of the others.
+# Not what would last, what a client must not simply get over, or what costs it its whole time-out;
+# `http-` is both of the others.
 _UNMIXED = {"random", "keep-old", "clock", "slow-write", "takeover", "rest-401"}
-_MIXED = [name for name in KINDS if name not in _UNMIXED and not name.startswith("http-")]
+_UNMIXED |= {name for name in KINDS if name.startswith("http-") or name.endswith("-hang")}
+_MIXED = [name for name in KINDS if name not in _UNMIXED]
 
 _TIME = re.compile(r"([+-]?\d+(?:\.\d+)?)(ms|s|m|h)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -161,6 +163,11 @@ class Occasions:
     def inject(self, name: str, times: int = 1) -> None:
         """Lets it strike at each of the next `times` occasions."""
         self._injected[name] += times
+
+    @property
+    def injected(self) -> bool:
+        """Whether something injected still waits for its occasion."""
+        return bool(self._injected)
 
     def due(self, now: float, *, chance: bool = True) -> list[str]:
         """The faults that strike now; without `chance` only those whose time has come."""

@@ -34,12 +34,12 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """`account` is the user that it was about, whose orders may have changed."""
+    """`acted_on` is the user whose master orders the request has changed."""
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
-    account: Account | None = None
+    acted_on: Account | None = None
 
 
 class _Call(NamedTuple):
@@ -100,10 +100,12 @@ class Rest:
         account = self._accounts.by_api_key(request.api_key)
         if account is None:
             raise Refused(401, "API_KEY_INVALID", "the header X-MBX-APIKEY holds no known key")
-        body = json_object(request.body)
-        params = check_signature(account, request.query, body, now_ms)
-        result = handler(_Call(account, params, body, now_ms, name))
-        return Reply(200, envelope(200, result, "", now_ms), account=account)
+        fields = json_object(request.body)
+        params = check_signature(account, request.query, fields, now_ms)
+        result = handler(_Call(account, params, fields, now_ms, name))
+        acted = request.method != "GET" and path.startswith(_MASTERS)
+        body = envelope(200, result, "", now_ms)
+        return Reply(200, body, acted_on=account if acted else None)
 
     def _route(self, method: str, path: str) -> tuple[Callable[[_Call], Any], str]:
         allowed = []

@@ -237,10 +237,10 @@ class Venue:
                 return self.refuse(refused)
             self._rest.key_lifetime = self._trouble.key_lifetime
             reply = self._rest.answer(request, self.now_ms())
-            if reply.account is not None:
-                for update in reply.account.market.drain():
-                    self._publish(reply.account, update)
-                self._streams.end_invalid()
+            if reply.acted_on is not None:  # what it did shows on the stream at once
+                for update in reply.acted_on.market.drain():
+                    self._publish(reply.acted_on, update)
+            self._streams.end_invalid()
         return reply
 
     def admit(self, listen_key: str) -> Account:

@@ -57,22 +57,21 @@ class Trouble:
 
     def inject(self, name: str, times: int = 1) -> None:
         """Lets a fault of messages or requests strike at each of the next `times` occasions."""
-        for group, occasions in (
-            ("message", self.messages),
-            ("open", self.openings),
-            ("handshake", self._handshakes),
-            ("rest", self._calls),
-        ):
-            if group in KINDS[name].groups:
-                occasions.inject(name, times)
+        for occasions in self._met_by(name):
+            occasions.inject(name, times)
 
     def stream(self, now: float) -> Occasions:
         """For a stream that has just opened."""
         return self._occasions("stream", now)
 
     def mixed(self, now: float) -> list[str]:
-        """What `random` lets happen now."""
-        return [name for name in (mixer.due(now) for mixer in self._mixers) if name]
+        """What `random` lets happen now.
+
+        Nothing is added to what still waits for its occasion: a client that was away for long
+        would find a queue of refusals.
+        """
+        names = [mixer.due(now) for mixer in self._mixers]
+        return [name for name in names if name and not any(o.injected for o in self._met_by(name))]
 
     def call(self, now: float) -> None:
         """A REST call comes in: raises `Refused` or `Hang` if a fault is in its way."""
@@ -85,6 +84,15 @@ class Trouble:
             return True
         self._obstruct(names)
         return False
+
+    def _met_by(self, name: str) -> list[Occasions]:
+        by_group = {
+            "message": self.messages,
+            "open": self.openings,
+            "handshake": self._handshakes,
+            "rest": self._calls,
+        }
+        return [by_group[group] for group in KINDS[name].groups if group in by_group]
 
     def _obstruct(self, names: list[str]) -> None:
         for name in names:

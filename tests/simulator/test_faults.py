@@ -130,7 +130,7 @@ def test_mixed_faults_follow_from_their_seed() -> None:
 
     assert one == run(1) != other
     assert 800 < len(one) < 1200
-    assert len(set(one)) > 20
+    assert len(set(one)) > 15
     assert {"drop", "gap", "rest-429", "silence", "expire-key"} <= set(one)
     assert not {"clock", "takeover", "random"} & set(one)
 
@@ -152,6 +152,22 @@ def test_an_http_fault_meets_its_scope_alone(
             assert (caught.value.status, caught.value.retry_after) == (int(answer), retry_after)
         else:
             occasion(0.0)
+
+
+def test_mixed_faults_do_not_pile_up_while_nobody_comes() -> None:
+    trouble = Trouble([parse("random=1,1s")], 0, 0.0)
+
+    for second in range(1000):
+        for name in trouble.mixed(float(second)):
+            trouble.inject(name)
+
+    refusals = 0
+    for _ in range(10):
+        try:
+            refusals += trouble.handshake(1000.0)
+        except Refused:
+            refusals += 1
+    assert refusals == 1
 
 
 def test_a_request_can_be_left_hanging() -> None:

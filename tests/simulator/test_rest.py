@@ -115,6 +115,16 @@ def test_master_orders_are_filtered(venue: Venue, client: Any) -> None:
         assert client.ok("GET", f"{MASTERS}/{path}{one}") == masters[0]
 
 
+def test_reading_changes_nothing(venue: Venue, client: Any) -> None:
+    venue.step()
+
+    for path in (MASTERS, FILLS):
+        client.ok("GET", path)
+    client.ok("POST", "/user/trading/v2/listen-key")
+
+    assert len(venue.sent) == 1
+
+
 def test_order_fills_are_filtered(venue: Venue, client: Any) -> None:
     venue.step(800)
     children = everything(client, FILLS, 100)
