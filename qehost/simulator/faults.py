@@ -85,7 +85,19 @@ KINDS: dict[str, Kind] = {
 # `http-` is both of the others.
 _UNMIXED = {"random", "keep-old", "clock", "slow-write", "takeover", "rest-401"}
 _UNMIXED |= {name for name in KINDS if name.startswith("http-") or name.endswith("-hang")}
-_MIXED = [name for name in KINDS if name not in _UNMIXED]
+# How often `random` takes each group: a client that is refused again and again sees little else.
+_SHARES: dict[Group, int] = {
+    "stream": 5,
+    "message": 5,
+    "rest": 2,
+    "handshake": 1,
+    "open": 1,
+    "setting": 1,
+}
+_MIXED = {
+    group: [n for n, kind in KINDS.items() if group in kind.groups and n not in _UNMIXED]
+    for group in _SHARES
+}
 
 _TIME = re.compile(r"([+-]?\d+(?:\.\d+)?)(ms|s|m|h)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -196,7 +208,8 @@ class Mixer:
         if now < self._next:
             return ""
         self._next = now + self._wait()
-        return self._dice.choice(_MIXED)
+        (group,) = self._dice.choices(list(_SHARES), list(_SHARES.values()))
+        return self._dice.choice(_MIXED[group])
 
     def _wait(self) -> float:
         return self._dice.uniform(0.5, 1.5) * self._pace
