@@ -45,8 +45,8 @@ class JournalReader:
         """Everything after event `after_seq`, to the end that the journal has when it is reached.
 
         The first batch may begin at or before `after_seq`.  A hole between two batches was never
-        written, since the journal could not be at that time, or it has been pruned.  About
-        `chunk_bytes` are held in memory.
+        written, since the journal could not be at that time, or it has been pruned; a damage that
+        SQLite does not notice looks the same.  About `chunk_bytes` are held in memory.
         """
         while chunk := self._chunk(after_seq, chunk_bytes):
             yield from chunk

@@ -155,6 +155,9 @@ class Segment:
         try:
             if not check_format(self._db, path, APPLICATION_ID, len(STEPS), "journal"):
                 raise JournalError(str(path), "the file is damaged (it was cut off)")
+            # A flipped bit in the table's definition would make its columns empty without an error.
+            if self._db.execute("SELECT sql FROM sqlite_master").fetchall() != [(TABLE,)]:
+                raise JournalError(str(path), "the file is damaged (its table's definition)")
             self.cut_off = self._is_cut_off()
         except BaseException:
             self._db.close()
