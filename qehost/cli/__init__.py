@@ -13,6 +13,7 @@ __all__ = ["main"]
 # imported for `qehost --help`: plugins, HTTP and SQLite would make it slow.
 COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
+    "journal": "See, export and prune what was received; dead letters.",
     "plugins": "List the plugins that are installed, and what became of them.",
     "simulate": "Run a local venue: stream and REST, with a living market.",
     "listen-key": "Make a listen key and print it.",
