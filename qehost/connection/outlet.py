@@ -19,8 +19,8 @@ __all__ = ["Outlet"]
 
 log = logging.getLogger("qehost.connection")
 
-# How often the journal is tried again while it fails, and how often that is said; seconds.
-RETRY_EVERY = 5.0
+# How often it is said that the journal fails, and that events are lost; seconds.
+SAY_EVERY = 5.0
 
 
 class Log(Protocol):
@@ -39,9 +39,10 @@ class Outlet:
         self._queue_bytes = queue_bytes
         self._clock = clock
         self._writers: dict[str, BatchWriter] = {}
-        self._retry_at = 0.0
+        self._say_at = 0.0
         self._unprotected = 0
         self.lost = 0
+        """Events that some host process will not get, since its queue was full, too."""
 
     @property
     def protected(self) -> bool:
@@ -65,46 +66,53 @@ class Outlet:
         if not events:
             return
         batch = encode_events(events)
-        self._keep(batch, events)
+        problem = self._keep(batch, events)
+        lost_for = []
         for host, writer in list(self._writers.items()):
             if writer.closed:
                 del self._writers[host]
-            elif not writer.offer(batch) and self._unprotected:
+            elif not writer.offer(batch) and problem:
                 self.lost += len(events)
-                log.critical(
-                    "host process %s is too slow, and the journal can't be written: "
-                    "%d events lost for its plugins so far",
-                    host,
-                    self.lost,
-                )
+                lost_for.append(host)
+        if problem and self._clock() >= self._say_at:
+            self._say_at = self._clock() + SAY_EVERY
+            self._say(problem, lost_for)
 
     def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
 
-    def _keep(self, batch: bytes, events: Sequence[AnyEvent]) -> None:
-        if self._unprotected and self._clock() < self._retry_at:
-            self._unprotected += len(events)
-            return
+    def _keep(self, batch: bytes, events: Sequence[AnyEvent]) -> JournalError | None:
+        """Journal a batch; why that was not possible."""
         first, last = events[0], events[-1]
         try:
+            # Also while it fails: it says so at once, and it counts the events that it misses.
             self._journal.append(batch, first.seq, last.seq, first.received_at, last.received_at)
         except JournalError as error:
             self._unprotected += len(events)
-            self._retry_at = self._clock() + RETRY_EVERY
-            log.critical(
-                "%s. Events still reach the plugins, but are NOT PROTECTED: %d so far would be "
-                "lost with a crash. Trying again every %g s",
-                error,
+            return error
+        if self._unprotected:
+            log.warning(
+                "the journal can be written again; the %d events before event %d are not in it",
                 self._unprotected,
-                RETRY_EVERY,
+                first.seq,
             )
-        else:
-            if self._unprotected:
-                log.warning(
-                    "the journal can be written again; the %d events before event %d are not in it",
-                    self._unprotected,
-                    first.seq,
-                )
-                self._unprotected = 0
+            self._unprotected = 0
+            self._say_at = 0.0
+        return None
+
+    def _say(self, problem: JournalError, lost_for: Sequence[str]) -> None:
+        log.critical(
+            "%s. Events still reach the plugins, but are NOT PROTECTED: %d so far would be lost "
+            "with a crash",
+            problem,
+            self._unprotected,
+        )
+        if lost_for:
+            log.critical(
+                "host process %s is too slow, and what its queue does not take is not in the "
+                "journal: %d events lost for its plugins so far",
+                ", ".join(lost_for),
+                self.lost,
+            )

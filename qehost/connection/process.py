@@ -14,6 +14,7 @@ import time
 from multiprocessing.connection import Connection as Pipe
 
 from qehost import children
+from qehost.connection.earlier import restore
 from qehost.connection.errands import Errands
 from qehost.connection.link import Link
 from qehost.connection.outlet import Outlet
@@ -29,17 +30,13 @@ from qehost.control import (
 )
 from qehost.dial import tls_context
 from qehost.errors import Error
-from qehost.journal import Journal, JournalReader
-from qehost.pipeline import Pipeline
-from qehost.queue import decode_events
+from qehost.journal import Journal
 from qehost.state import StateFolder
 
 __all__ = ["main"]
 
 COULD_NOT_START, GAVE_UP = 3, 5
 REPORT_EVERY = 1.0
-REMEMBER = 20_000
-"""Events of an earlier run that duplicates are recognised by."""
 FLUSH_EVERY = 0.05
 """Seconds between two looks at a queue whose reader is slow."""
 
@@ -60,7 +57,8 @@ class Connection:
     def __init__(self, task: ConnectionTask, control: Control, journal: Journal) -> None:
         self.control = control
         self.clock = time.monotonic
-        self.pipeline, last_event = _restored(task.account, journal)
+        self.account = task.account
+        self.pipeline, last_heard = restore(task.account, journal)
         self.outlet = Outlet(journal, task.host.queue_bytes, self.clock)
         self.errands = Errands()
         self.selector = selectors.DefaultSelector()
@@ -75,7 +73,7 @@ class Connection:
             self.errands,
             self._watch,
             self.selector.unregister,
-            last_event,
+            last_heard,
         )
         self.report_at = self.clock()
         self.order: Stop | None = None
@@ -87,7 +85,7 @@ class Connection:
         while self.order is None:
             self._turn()
             if self.link.gave_up:
-                self.control.send(Refused(self.link.gave_up, GAVE_UP))
+                self.control.send(Refused(f"account {self.account}: {self.link.gave_up}", GAVE_UP))
                 self.order = Stop(self.link.gave_up, 1.0)
         self._end(self.order)
 
@@ -134,8 +132,8 @@ class Connection:
                 state.name,
                 state.since,
                 state.reconnects,
-                state.last_message,
-                state.last_pong,
+                self.link.intake.last_message,
+                self.link.intake.last_pong,
                 self.pipeline.next_seq - 1,
                 self.outlet.protected,
             )
@@ -152,15 +150,3 @@ class Connection:
         self.outlet.close()
         self._report()
         self.control.send(Ended(0))
-
-
-def _restored(account: str, journal: Journal) -> tuple[Pipeline, int]:
-    """A pipeline that knows what earlier processes received, and when they last did (epoch ns)."""
-    pipeline, last_at = Pipeline(account), 0
-    with JournalReader(journal.folder) as reader:
-        for batch in reader.tail(REMEMBER):
-            pipeline.restore(decode_events(batch.events))
-            last_at = batch.last_at
-    # The journal also counts events that it could not hold.
-    pipeline.next_seq = max(journal.last_seq() + 1, pipeline.next_seq)
-    return pipeline, last_at

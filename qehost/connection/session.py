@@ -1,4 +1,4 @@
-"""When to ping, when a peer counts as dead, and when to connect again.  No I/O.
+"""When to ping, when a peer counts as dead or mute, and when to connect again.  No I/O.
 
 All times are seconds on the monotonic clock, passed in by the caller.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from enum import Enum
 
-__all__ = ["Backoff", "Beat", "Heartbeat"]
+__all__ = ["Backoff", "Beat", "Doubt", "Heartbeat", "MuteWatch"]
 
 
 class Beat(Enum):
@@ -63,6 +63,58 @@ class Heartbeat:
         return max(
             self._heard + self.ping_interval + self.pong_timeout, self._asked + self.pong_timeout
         )
+
+
+class Doubt(Enum):
+    """What a watch over a quiet stream asks for."""
+
+    ASK = "ask"
+    MUTE = "mute"
+
+
+class MuteWatch:
+    """Tells a stream that is mute from one that is quiet.
+
+    Order streams are quiet, so quiet proves nothing.  After `mute_after` seconds without a message
+    REST is to be asked.  Only if REST knows of changes, and the stream brings nothing for another
+    `patience` seconds, it is mute: REST may have been the faster of the two.
+    """
+
+    def __init__(self, mute_after: float, patience: float, now: float) -> None:
+        self.mute_after = mute_after
+        self.patience = patience
+        self._quiet_since = now
+        self._asked = False
+        self._condemned_at = float("inf")
+
+    def heard(self, now: float) -> None:
+        """The stream brought a message, be it one that was known."""
+        self._quiet_since = now
+        self._asked = False
+        self._condemned_at = float("inf")
+
+    def answered(self, now: float, knows_more: bool) -> None:
+        """REST was read: does it know of changes that the stream did not bring?"""
+        if self._asked:
+            self._asked = False
+            self._quiet_since = now
+            if knows_more:
+                self._condemned_at = now + self.patience
+
+    def next_deadline(self) -> float:
+        """When `due` has something to say at the latest."""
+        ask_at = float("inf") if self._asked else self._quiet_since + self.mute_after
+        return min(ask_at, self._condemned_at)
+
+    def due(self, now: float) -> Doubt | None:
+        """What to do at `now`.  After `ASK`, `answered` is to be called at some time."""
+        if now >= self._condemned_at:
+            self.heard(now)
+            return Doubt.MUTE
+        if not self._asked and now >= self._quiet_since + self.mute_after:
+            self._asked = True
+            return Doubt.ASK
+        return None
 
 
 TRIMMED = 0.1

@@ -1,0 +1,140 @@
+"""What the stream did not bring: read over REST in the background, and handed on like the rest.
+
+There are three reasons to read: the stream was not heard for a while, it is to be compared with
+REST every so often (`catch_up_interval`), or it says nothing and might be mute (`mute_after`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_window
+from qehost.connection.errands import Errands
+from qehost.connection.session import Doubt, MuteWatch
+from qehost.errors import GapError
+from qehost.messages import AnyEvent
+from qehost.pipeline import Pipeline
+from qehost.rest import API
+from qehost.settings import ConnectionSettings
+
+__all__ = ["Recovery"]
+
+log = logging.getLogger("qehost.connection")
+
+LONGEST_GAP = 7 * 86_400
+"""Seconds.  What lies further back is history, not something that was just missed."""
+SLICE = 500
+"""Events that are journalled and handed over in one batch."""
+
+NEVER = float("inf")
+
+
+class Recovery:
+    """For one account.  `emit` takes events, `tell` an error for the log and for `on_error`."""
+
+    def __init__(
+        self,
+        api: API,
+        settings: ConnectionSettings,
+        pipeline: Pipeline,
+        emit: Callable[[Sequence[AnyEvent]], None],
+        tell: Callable[[GapError | None], None],
+        errands: Errands,
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._pipeline = pipeline
+        self._emit = emit
+        self._tell = tell
+        self._errands = errands
+        self._gaps = CatchUp(can_read=api.has_credentials)
+        self._read_at = NEVER
+        self._open_since = 0
+        self._compared_until = 0
+        self._compare_at = NEVER
+        self._mute: MuteWatch | None = None
+
+    def gap(self, since: int, until: int) -> None:
+        """The stream was not heard between these two times (epoch ns; `since` 0: never before)."""
+        since = min(since, until)  # the clock may have been set back in between
+        earliest = until - LONGEST_GAP * 10**9
+        if 0 < since < earliest:
+            self._tell(
+                GapError(
+                    f"what happened from {Window(since, earliest)} was missed and is not read "
+                    "again, because it is too long ago: look at the venue's own history"
+                )
+            )
+            since = earliest
+        self._tell(self._gaps.add(since, until))
+
+    def opened(self, now: float, at: int) -> None:
+        """A stream is open: compare it and watch it, as the settings say; `at` is epoch ns."""
+        self._open_since = self._compared_until = at
+        settings = self._settings
+        if not self._api.has_credentials:
+            return
+        if settings.catch_up_interval:
+            self._compare_at = now + settings.catch_up_interval
+        if settings.mute_after:
+            self._mute = MuteWatch(settings.mute_after, settings.pong_timeout, now)
+
+    def closed(self) -> None:
+        """There is no stream any more."""
+        self._compare_at = NEVER
+        self._mute = None
+
+    def heard(self, now: float) -> None:
+        """The stream brought a message."""
+        if self._mute is not None:
+            self._mute.heard(now)
+
+    def next_deadline(self) -> float:
+        """When `keep_time` should be called at the latest (monotonic seconds)."""
+        mute = NEVER if self._mute is None else self._mute.next_deadline()
+        return min(self._read_at, self._compare_at, mute)
+
+    def keep_time(self, now: float) -> bool:
+        """Do what is due; True: the stream has turned out to be mute."""
+        doubt = None if self._mute is None else self._mute.due(now)
+        if now >= self._compare_at or doubt is Doubt.ASK:
+            self._compare(now)
+        match self._gaps.next(now):
+            case Wait(until):
+                self._read_at = until
+            case Read(window):
+                self._read_at = NEVER
+                self._errands.run(
+                    "catch-up",
+                    lambda: read_window(self._api, window),
+                    self._done,
+                    lambda error: self._done(Found(window, [], [], error)),
+                )
+        return doubt is Doubt.MUTE
+
+    def _compare(self, now: float) -> None:
+        if self._settings.catch_up_interval:
+            self._compare_at = now + self._settings.catch_up_interval
+        at = time.time_ns()
+        self.gap(self._compared_until, at)
+        self._compared_until = at
+
+    def _done(self, found: Found) -> None:
+        events = self._pipeline.catch_up(found.master_orders, found.orders, time.time_ns())
+        if events:
+            log.info(
+                "%d events of %s that the stream had not brought were read over REST",
+                len(events),
+                found.window,
+            )
+        for start in range(0, len(events), SLICE):
+            self._emit(events[start : start + SLICE])
+        now = time.monotonic()
+        self._tell(self._gaps.done(found, now))
+        self._read_at = now  # whatever comes next, `keep_time` asks for it
+        # What was read of the time before this stream opened says nothing about this stream.
+        about_now = found.window.since >= self._open_since and (events or not found.failure)
+        if self._mute is not None and about_now:
+            self._mute.answered(now, bool(events))
