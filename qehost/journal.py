@@ -74,6 +74,7 @@ class Journal:
         self._retry_at = 0.0
         self._began = 0.0
         self._dirty = False
+        self._appended = 0
         self._log_size = 0
         self._lock = FileLock(folder / "lock")
         self._take_folder()
@@ -125,6 +126,10 @@ class Journal:
         # After the row, not before: numbers that nobody was given would look like a loss.
         self._high_water[0] = last_seq
         self._dirty = True
+        self._appended += len(events)
+        if self._appended > self._segment_bytes:
+            self._appended = 0
+            self._wake.set()
 
     @property
     def problem(self) -> JournalError | None:
@@ -184,7 +189,7 @@ class Journal:
             self._problem = None
         self._active, self._spare = self._spare, None
         self._began = time.monotonic()
-        self._log_size = 0
+        self._appended = self._log_size = 0
         self._wake.set()
 
     # --- the keeper's thread ------------------------------------------------------------------
@@ -196,9 +201,10 @@ class Journal:
         while not self._stopping:
             self._wake.wait(KEEPER_INTERVAL)
             self._wake.clear()
-            self._finish_retired()
+            # The next file before the last one's end, which can take a second.
             if self._spare is None and not self._stopping:
                 self._look_after()
+            self._finish_retired()
 
     def _look_after(self) -> None:
         active = self._active
