@@ -44,7 +44,7 @@ MAGIC = 0x736B72616D6571  # "qemarks"; another byte order would show in it.
 VERSION = 1
 COUNT, PLUGIN, HOOK, ACCOUNT, SEQ, START = range(8, 14)
 CURSORS = 16
-NEVER = -1
+NEVER, LOST = -1, -2
 
 # For each account its cursor and the last event handed.
 Cursors: TypeAlias = dict[str, tuple[int, int]]
@@ -77,12 +77,12 @@ class Marks:
     accounts go by name.
     """
 
-    def __init__(self, memory: mmap.mmap, accounts: Sequence[str], lost: bool = False) -> None:
-        self.lost = lost
-        """The file was damaged: `handed` does not know what was handed over before."""
+    def __init__(self, memory: mmap.mmap, accounts: Sequence[str]) -> None:
         self._memory = memory
         self._accounts = {account: place for place, account in enumerate(accounts)}
         self._words = memoryview(memory).cast("q")
+        self.lost = LOST in self._words[CURSORS + 1 : CURSORS + 2 * len(accounts) : 2].tolist()
+        """The file was damaged: `handed` does not know what was handed over before."""
         # From an even number: the process before this one may have died in a call.
         self._count = 0
         self._words[COUNT] = 0
@@ -105,7 +105,6 @@ class Marks:
         try:
             private_folder(path.parent)
             known: Cursors = {}
-            lost = False
             try:
                 known = _cursors(*_read(path))
             except FileNotFoundError:
@@ -120,8 +119,7 @@ class Marks:
                     error,
                     aside.name,
                 )
-                known = dict.fromkeys(accounts, (0, NEVER))
-                lost = True
+                known = dict.fromkeys(accounts, (0, LOST))
             former = [name for name in known if name not in accounts]
             names = Names(tuple(plugins), tuple(hooks), (*accounts, *former))
             # Written in full, not stretched: a page without a place on a full disk would kill the
@@ -135,7 +133,7 @@ class Marks:
                     raise JournalError(str(path), "the disk is full")
                 os.fsync(fd)
                 os.replace(draft, path)
-                return cls(mmap.mmap(fd, len(content)), accounts, lost)
+                return cls(mmap.mmap(fd, len(content)), accounts)
             finally:
                 os.close(fd)
         except OSError as error:

@@ -131,9 +131,11 @@ def test_a_damaged_file_is_set_aside_and_everything_is_delivered_again(
     path.write_bytes(content)
     with pytest.raises(JournalError, match="marks"):
         MarksView(path).cursors()
+    open_marks(path).close()
     marks = open_marks(path)
     assert marks.lost
     assert (marks.cursor("main"), marks.cursor("other")) == (0, 0)
+    assert marks.handed("main") == 0
     assert "delivered again" in caplog.text
     (aside,) = path.parent.glob("marks.damaged-*")
     assert aside.read_bytes() == content
