@@ -7,6 +7,7 @@ so that running processes can be given a new queue when the other side of the ol
 from __future__ import annotations
 
 import os
+import select
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import TypeAlias
@@ -21,6 +22,7 @@ from qehost.settings import (
     JournalSettings,
     PluginSettings,
 )
+from qehost.status import PluginStatistics
 
 __all__ = [
     "Attach",
@@ -51,7 +53,10 @@ class ConnectionTask(msgspec.Struct, frozen=True):
 
 
 class HostTask(msgspec.Struct, frozen=True):
-    """What a host process is started with.  `specs` are the `-p` options as they were given."""
+    """What a host process is started with.
+
+    `specs` are the `-p` options as they were given, `account_settings` what plugins act with.
+    """
 
     name: str
     accounts: list[str]
@@ -62,6 +67,7 @@ class HostTask(msgspec.Struct, frozen=True):
     state_dir: str
     strict: bool
     log: LogSettings
+    account_settings: dict[str, AccountSettings] = {}
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -123,9 +129,9 @@ class ConnectionStatus(_Message, frozen=True):
 
 
 class HostStatus(_Message, frozen=True):
-    """From a host process, once a second: `cursors` by account."""
+    """From a host process, once a second."""
 
-    cursors: dict[str, int]
+    plugins: list[PluginStatistics]
 
 
 ControlMessage: TypeAlias = (
@@ -145,8 +151,18 @@ class Control:
     def fileno(self) -> int:
         return self.connection.fileno()
 
+    def takes(self) -> bool:
+        """Whether there is room for a message.  False: the other side reads nothing any more."""
+        return bool(select.select([], [self.connection], [], 0)[1])
+
     def send(self, message: ControlMessage) -> bool:
-        """Send; False where the other side is gone."""
+        """Send; False where the other side is gone.
+
+        A status is left out where it would have to wait: a supervisor that stands still must not
+        hold a connection.
+        """
+        if isinstance(message, (ConnectionStatus, HostStatus)) and not self.takes():
+            return False
         try:
             self.connection.send_bytes(_encode(message))
         except OSError:

@@ -9,6 +9,7 @@ class Restarts:
     """Delays that double from `first` to `longest` seconds while the child keeps dying.
 
     A child that lived for `longest` seconds has proved itself; its next death counts as the first.
+    One that gets something done each time before it dies waits for eight times `first` at most.
     """
 
     def __init__(self, first: float = 0.1, longest: float = 60.0) -> None:
@@ -16,15 +17,18 @@ class Restarts:
         self.longest = longest
         self.in_a_row = 0
         self.total = 0
-        self._started = 0.0
+        self.started_at = 0.0
+        """Of the process that runs, or ran last."""
 
     def started(self, now: float) -> None:
-        self._started = now
+        self.started_at = now
 
-    def died(self, now: float) -> float:
+    def died(self, now: float, *, progressed: bool = False) -> float:
         """Note a death; the seconds to wait before the next start."""
-        if now - self._started >= self.longest:
+        if now - self.started_at >= self.longest:
             self.in_a_row = 0
+        if progressed:
+            self.in_a_row = min(self.in_a_row, 3)
         self.in_a_row += 1
         self.total += 1
         return min(self.longest, self.first * 2.0 ** min(self.in_a_row - 1, 30))

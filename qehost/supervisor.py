@@ -1,7 +1,8 @@
 """The supervisor: starts the connection and host processes, watches, restarts and drains them.
 
 It holds no socket of the venue and runs no plugin, so there is little that could stop it.  One
-thread, one loop: it waits for the children's messages, for their deaths and for signals.
+thread, one loop: it waits for the children's messages, for their deaths and for signals, and once a
+second it looks at the calls that go on and writes the status.  The parts stand in `supervision`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
 from types import FrameType
 
-from qehost import children
+from qehost.config import seconds
 from qehost.control import (
     Attach,
     ConnectionStatus,
     ConnectionTask,
-    Control,
     ControlMessage,
     Ended,
     HostStatus,
@@ -35,8 +34,12 @@ from qehost.control import (
 from qehost.errors import JournalError, ProcessDied
 from qehost.host.cursors import Marks
 from qehost.journal_reader import JournalReader
-from qehost.restarts import Restarts
 from qehost.state import StateFolder
+from qehost.supervision.child import Child
+from qehost.supervision.deaths import Deaths, where
+from qehost.supervision.reporter import Reporter
+from qehost.supervision.upkeep import Upkeep
+from qehost.supervision.watcher import Watcher
 
 __all__ = ["GAVE_UP", "Supervisor", "place_cursors"]
 
@@ -45,55 +48,9 @@ log = logging.getLogger("qehost.supervisor")
 GAVE_UP = 5
 # A connection process that dies this often without having lived for a minute can't live at all.
 HOPELESS = 5
-
-
-class Child:
-    """One child process, over all its restarts."""
-
-    def __init__(self, kind: str, name: str, module: str, task: ConnectionTask | HostTask) -> None:
-        self.kind = kind
-        self.name = name
-        self.module = module
-        self.task = task
-        self.restarts = Restarts()
-        self.start_at: float | None = None
-        self.process: SpawnProcess | None = None
-        self.control: Control | None = None
-
-    def __str__(self) -> str:
-        return f"{self.kind} process {self.name}"
-
-    @property
-    def running(self) -> bool:
-        return self.process is not None
-
-    def start(self, now: float) -> None:
-        ours, theirs = multiprocessing.Pipe()
-        self.process = children.start(f"{self.kind}-{self.name}", self.module, self.task, theirs)
-        # Only the child may hold its end: otherwise its death would not show as an end of file.
-        theirs.close()
-        self.control = Control(ours)
-        self.start_at = None
-        self.restarts.started(now)
-
-    def send(self, message: ControlMessage) -> None:
-        if self.control is not None:
-            self.control.send(message)
-
-    def buried(self) -> int:
-        """Take leave of a process that has ended; its exit code."""
-        assert self.process is not None
-        assert self.control is not None
-        self.process.join()
-        code = self.process.exitcode or 0
-        self.process.close()
-        self.control.close()
-        self.process = self.control = None
-        return code
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
+TICK = 1.0
+# Of the drain time-out: when connections, hosts, and what is left of them have to be through.
+CLOSED_BY, DRAINED_BY, KILLED_BY = 0.3, 0.85, 0.95
 
 
 class Supervisor:
@@ -116,14 +73,31 @@ class Supervisor:
             for t in connections
         }
         self.hosts = {t.name: Child("host", t.name, "qehost.host.process", t) for t in hosts}
-        self.strict = any(t.strict for t in hosts)
+        self.folder = folder = StateFolder(connections[0].state_dir)
         self.drain_timeout = drain_timeout
         self.duration = duration
         self.clock = clock
         self.exit_code = 0
-        self.undelivered = 0
-        self.status: dict[str, ConnectionStatus | HostStatus] = {}
+        self._deaths = {name: Deaths(name, folder) for name in self.hosts}
+        limits = hosts[0].host
+        self._watchers = {
+            name: Watcher(host, folder, limits.slow_call, limits.hang_timeout)
+            for name, host in self.hosts.items()
+        }
+        self._reporter = Reporter(folder, self.connections.values(), self.hosts.values())
+        journal = connections[0].journal
+        self._upkeep = Upkeep(
+            folder,
+            list(self.connections),
+            list(self.hosts),
+            keep=seconds(journal.keep),
+            keep_bytes=journal.keep_bytes,
+        )
+        self._left: dict[str, int] = {}
+        self._reason = ""
+        self._tick_at = clock()
         self._stop_by: float | None = None
+        self._killed = False
         self._signals: list[int] = []
 
     @property
@@ -132,6 +106,7 @@ class Supervisor:
 
     def run(self) -> int:
         with self._catching_signals() as wake:
+            self._upkeep.start()
             try:
                 now = self.clock()
                 end = None if self.duration is None else now + self.duration
@@ -147,12 +122,10 @@ class Supervisor:
                     self._wait(wake, end)
             finally:
                 self._end_at_once()
-        if self.undelivered:
-            log.warning(
-                "%d events were not delivered in time; they stand in the journal and are "
-                "delivered at the next start",
-                self.undelivered,
-            )
+                self._upkeep.stop()
+        self._say_what_is_left()
+        self._reporter.write({}, ended=self._reason)
+        self._reporter.close()
         return self.exit_code
 
     def stop(self, reason: str, exit_code: int = 0) -> None:
@@ -160,15 +133,16 @@ class Supervisor:
         if self._stop_by is not None:
             return
         log.info("stopping: %s", reason)
+        self._reason = reason
         self.exit_code = exit_code
-        self._stop_by = self.clock() + self.drain_timeout
+        self._stop_by = self.clock() + self.drain_timeout * KILLED_BY
         for child in self._children:
             child.start_at = None
         for connection in self.connections.values():
-            connection.send(Stop(reason, min(2.0, self.drain_timeout * 0.3)))
+            connection.send(Stop(reason, min(2.0, self.drain_timeout * CLOSED_BY)))
         for host in self.hosts.values():
             # The host needs to be through before its time is up, to say what was left.
-            host.send(Stop(reason, self.drain_timeout * 0.9))
+            host.send(Stop(reason, self.drain_timeout * DRAINED_BY))
 
     # --- children ------------------------------------------------------------------------
 
@@ -182,14 +156,21 @@ class Supervisor:
                 _link(child, host)
 
     def _ended(self, child: Child) -> None:
+        hung, started_at = child.hung, child.restarts.started_at
         code = child.buried()
-        if self._stop_by is not None:
-            if code:
-                log.error("%s", ProcessDied(f"{child.kind} ({child.name})", code))
-            return
+        self._reporter.forget(child)
         now = self.clock()
-        delay = child.restarts.died(now)
-        died = ProcessDied(f"{child.kind} ({child.name})", code)
+        died = str(ProcessDied(f"{child.kind} ({child.name})", code))
+        progressed = False
+        if child.kind == "host" and (code or self._stop_by is None):
+            found = self._deaths[child.name].died(code, started_at, now, hung=hung)
+            died += where(found.call)
+            progressed = found.progressed
+        if self._stop_by is not None:
+            if code and not self._killed:
+                log.error("%s", died)
+            return
+        delay = child.restarts.died(now, progressed=progressed)
         if child.kind == "connection" and child.restarts.in_a_row >= HOPELESS:
             log.critical(
                 "%s, for the %dth time in a row: giving up. The lines above say why it died",
@@ -205,17 +186,46 @@ class Supervisor:
         for child in self._children:
             if child.start_at is not None and now >= child.start_at:
                 self._start(child)
+        if now >= self._tick_at:
+            # From now on: seconds in which the machine slept are not made up for.
+            self._tick_at = now + TICK
+            calls = {name: watcher.look(now) for name, watcher in self._watchers.items()}
+            self._reporter.write(calls)
         if self._stop_by is not None and now >= self._stop_by:
-            for child in self._children:
-                if child.running:
-                    log.error(
-                        "the %s did not end within the drain time-out of %g s: killed",
-                        child,
-                        self.drain_timeout,
-                    )
-                    child.kill()
+            self._kill_what_is_left()
             # Killed processes show up as ended; don't kill them again in the meantime.
             self._stop_by = now + 1.0
+
+    def _kill_what_is_left(self) -> None:
+        for child in self._children:
+            if not child.running:
+                continue
+            doing = self._watchers[child.name].doing() if child.kind == "host" else ""
+            if child.name in self._left:
+                # Python waits for the threads of plugins that are no daemons.
+                doing = "; its plugins were through, so one of their threads did not end"
+            log.error(
+                "the %s did not end within the drain time-out of %g s%s: killed",
+                child,
+                self.drain_timeout,
+                doing,
+            )
+            child.kill()
+        self._killed = True
+
+    def _say_what_is_left(self) -> None:
+        for name, host in self.hosts.items():
+            left = self._left.get(name)
+            if left is None:
+                # It did not live to say so.
+                left = self._watchers[name].undelivered(list(self.connections))
+            if left:
+                log.warning(
+                    "%s: %d events were not delivered in time; they stand in the journal and are "
+                    "delivered at the next start",
+                    host,
+                    left,
+                )
 
     def _end_at_once(self) -> None:
         for child in self._children:
@@ -227,52 +237,56 @@ class Supervisor:
     # --- the loop ------------------------------------------------------------------------
 
     def _wait(self, wake: socket.socket, end: float | None) -> None:
-        running = [c for c in self._children if c.process is not None and c.control is not None]
         sources: dict[object, Child] = {}
-        for child in running:
-            assert child.process is not None
-            assert child.control is not None
-            sources[child.control.connection] = child
-            sources[child.process.sentinel] = child
+        for child in self._children:
+            if child.process is not None and child.control is not None:
+                sources[child.process.sentinel] = child
+                if not child.silent:
+                    sources[child.control.connection] = child
         times = [t for t in (end, self._stop_by, *(c.start_at for c in self._children)) if t]
-        timeout = max(0.0, min(times) - self.clock()) if times else None
+        timeout = max(0.0, min(self._tick_at, *times) - self.clock())
         ready = wait([wake, *sources], timeout)  # type: ignore[list-item]
-        for source in ready:
-            if source is wake:
-                wake.recv(4096)
-            elif isinstance(source, int):
-                continue
-            else:
-                self._read(sources[source])
-        # Deaths last: what a child said before it died has been read by now.
-        for source in ready:
-            if isinstance(source, int) and sources[source].running:
-                self._read(sources[source])
-                self._ended(sources[source])
+        if wake in ready:
+            wake.recv(4096)
+        for child in self._children:
+            if child.control is not None and child.control.connection in ready:
+                self._read(child)
+        # Not by the sentinels alone, which a fork of a process that died holds open.
+        for child in self._children:
+            if child.has_ended():
+                # What it said before it died.
+                self._read(child)
+                self._ended(child)
 
     def _read(self, child: Child) -> None:
         while child.control is not None and child.control.poll():
             try:
                 message = child.control.receive()
             except EOFError:
+                child.silent = True
                 return
             self._handle(child, message)
 
     def _handle(self, child: Child, message: ControlMessage) -> None:
         match message:
             case ConnectionStatus() | HostStatus():
-                self.status[str(child)] = message
+                self._reporter.note(child, message)
             case Ready(plugins, problems):
+                child.ready = child.was_ready = True
                 for problem in problems:
                     log.error("%s", problem)
                 log.info("%s runs %s", child, ", ".join(plugins) or "no plugin")
             case Refused(text, exit_code):
                 log.critical("%s", text)
+                if child.was_ready:
+                    # It has worked before: the stream goes on without it until it does again.
+                    return
                 self.stop(f"the {child} can't go on", exit_code)
             case StopRequest(reason):
                 self.stop(reason)
             case Ended(undelivered):
-                self.undelivered += undelivered
+                if child.kind == "host":
+                    self._left[child.name] = undelivered
             case _:
                 raise AssertionError(f"{child} sent {message}")
 
@@ -332,6 +346,10 @@ def place_cursors(folder: StateFolder, host: str, accounts: list[str]) -> None:
 def _link(connection: Child, host: Child) -> None:
     """Give both processes their ends of a new queue."""
     if connection.control is None or host.control is None:
+        return
+    if not host.control.takes():
+        log.error("the %s has not read its messages for long: killed", host)
+        host.kill()
         return
     reader, writer = multiprocessing.Pipe(duplex=False)
     host.control.send_queue(Attach(connection.name), reader)

@@ -14,6 +14,7 @@ LAYERS = (
     ("cli",),
     ("testing", "service"),
     ("supervisor",),
+    ("supervision",),
     ("simulator",),
     ("connection", "host"),
 )

@@ -34,3 +34,11 @@ def test_it_never_gives_up_and_never_hurries(lives: list[float]) -> None:
         delay = restarts.died(now)
         assert 0.1 <= delay <= 60.0
         now += delay
+
+
+def test_a_child_that_gets_something_done_each_time_does_not_wait_for_long() -> None:
+    restarts = Restarts(first=0.1, longest=60.0)
+    restarts.started(0.0)
+    delays = [restarts.died(0.0, progressed=True) for _ in range(20)]
+    assert delays == [0.1, 0.2, 0.4] + [0.8] * 17
+    assert restarts.died(0.0) == 1.6

@@ -13,6 +13,7 @@ __all__ = ["main"]
 # imported for `qehost --help`: plugins, HTTP and SQLite would make it slow.
 COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
+    "status": "See what runs, how far it has come, and what it is at.",
     "journal": "See, export and prune what was received; dead letters.",
     "plugins": "List the plugins that are installed, and what became of them.",
     "simulate": "Run a local venue: stream and REST, with a living market.",

@@ -37,6 +37,7 @@ STEPS = (
         )
         """,
         "CREATE INDEX marked ON letters (plugin) WHERE state = 'retry'",
+        "CREATE INDEX counted ON letters (plugin, state)",
         """
         CREATE TABLE plugins (
             plugin TEXT PRIMARY KEY, letters INTEGER NOT NULL, bytes INTEGER NOT NULL,
@@ -197,6 +198,16 @@ class DeadLetters:
                 (*values, limit),
             ).fetchall()
         return [DeadLetter(*row) for row in reversed(rows)]
+
+    def counts(self) -> dict[str, int]:
+        """How many letters each plugin has that were not delivered after all."""
+        with self._told():
+            return dict(
+                self._db.execute(
+                    "SELECT plugin, count(*) FROM letters WHERE state IN ('dead', 'retry')"
+                    " GROUP BY plugin"
+                )
+            )
 
     def left_out(self) -> dict[str, int]:
         """How many letters of each plugin were only counted since its last purge."""

@@ -158,6 +158,34 @@ class Dispatcher:
         """Hand each event to the hooks of its kind, then all of them to `on_batch`."""
         self._run(self._steps(events))
 
+    def deliver_without(self, plugins: Set[str], event: AnyEvent) -> None:
+        """Hand an event to all plugins but these."""
+        numbers = {n for n, plugin in enumerate(self.plugins) if plugin in plugins}
+        all_calls = self._calls
+        self._calls = [_without(numbers, calls) for calls in all_calls]
+        try:
+            self._run(self._steps([event]))
+        finally:
+            self._calls = all_calls
+
+    def deliver_again(self, plugin: str, hook: str, event: AnyEvent) -> bool | None:
+        """Hand an event to one plugin: to this hook, or with `""` to all.
+
+        True: its calls returned.  False: one raised, which was recorded.  None: it has nothing to
+        call.
+        """
+        steps = [
+            (number, own, values, events, seq)
+            for number, calls, values, events, seq in self._steps([event])
+            if hook in ("", NAMES[number])
+            and (own := tuple(call for call in calls if self.plugins[call[2]] == plugin))
+        ]
+        return not self._run(steps) if steps else None
+
+    def tell(self, error: Exception) -> None:
+        """Call `on_error` with something that went wrong outside of any event."""
+        self._run([(ON_ERROR, self._calls[ON_ERROR], (error, None), (), 0)])
+
     def tick(self, now: float) -> None:
         """Call `on_tick`.  `now` is epoch seconds."""
         self._run([(ON_TICK, self._calls[ON_TICK], (now,), (), 0)])

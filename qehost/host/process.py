@@ -3,11 +3,15 @@
 One thread.  It waits for the queues, for the supervisor and for the next tick; between any two
 slices of events it looks whether a tick is due or the end was ordered, so neither a long backlog
 nor a slow plugin keeps either waiting for longer than one slice.
+
+For each slice, in this order: it is noted as handed over; the plugins are called; what they raised
+becomes dead letters; the cursor moves past it.  The process may die between any two of these.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -15,16 +19,19 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 from msgspec.structs import replace
 
 from qehost import children
 from qehost.control import Attach, Control, Ended, HostStatus, HostTask, Ready, Refused, Stop
 from qehost.control import StopRequest as StopWanted
 from qehost.database import NewerFormat
-from qehost.errors import JournalError, PluginError
+from qehost.errors import GapError, JournalError, PluginError
+from qehost.host.apis import Apis
 from qehost.host.cursors import Marks
 from qehost.host.dispatch import HOOKS
 from qehost.host.finding import find
+from qehost.host.letterbox import LetterBox
 from qehost.host.loading import load
 from qehost.journal import Batch, JournalReader
 from qehost.messages import AnyEvent
@@ -39,6 +46,9 @@ COULD_NOT_START = 3
 TICK = 1.0
 SLICE = 64
 """Events between two looks at the clock; also what comes again at most after a crash."""
+TRIES = 5
+"""Looks into a journal that can't be read, a fifth of a second apart, before its events are given
+up."""
 
 
 def main(task: HostTask, control: Connection) -> None:
@@ -60,15 +70,22 @@ class Host:
             self._refuse("--strict, and a plugin can't be used:\n" + "\n".join(problems))
         folder = StateFolder(task.state_dir)
         self.marks = self._open_marks(folder.marks(task.name), tuple(plugins.configs))
+        self.letters = LetterBox(task.name, folder.dead_letters_file)
         self.sources = {
             account: Source(account, JournalReader(folder.journal(account)), self.marks)
             for account in task.accounts
         }
-        self.dispatcher = plugins.dispatcher(marks=self.marks, slow_call=task.host.slow_call)
-        contexts = plugins.contexts(task.accounts, folder.path, self._stop_wanted)
+        for source in self.sources.values():
+            source.poison = self.letters.quarantined(source.account, source.position)
+        self.dispatcher = plugins.dispatcher(
+            marks=self.marks, failures=self.letters.note, slow_call=task.host.slow_call
+        )
+        self.apis = Apis(task.account_settings)
+        contexts = plugins.contexts(task.accounts, folder.path, self._stop_wanted, self.apis)
         failed = self.dispatcher.start(contexts)
         if task.strict and failed:
             self._refuse("--strict, and a plugin can't start:\n" + "\n".join(map(str, failed)))
+        self.pid = os.getpid()
         self.control.send(Ready(list(plugins.configs), problems))
         self.next_tick = time.monotonic()
         self.stop_order: Stop | None = None
@@ -97,12 +114,16 @@ class Host:
 
     def run(self) -> None:
         try:
+            for source in self.sources.values():
+                self._read_journal(source)
             while not self._through():
                 self._turn()
         except _Ended:
             pass
         reason = self.stop_order.reason if self.stop_order else ""
         self.dispatcher.stop(reason)
+        self.apis.close()
+        self.letters.close()
         self.marks.close()
         left = sum(source.left() for source in self.sources.values())
         sys.stdout.flush()
@@ -139,7 +160,8 @@ class Host:
             # From now on, not from when it was due: a slow plugin is not punished with a burst.
             self.next_tick = now + TICK
             self.dispatcher.tick(time.time())
-            self.control.send(HostStatus({a: s.position for a, s in self.sources.items()}))
+            self._deliver_letters()
+            self.control.send(HostStatus(self.dispatcher.statistics()))
         if now >= self.stop_by:
             raise _Ended
 
@@ -158,33 +180,101 @@ class Host:
                 self._read_journal(source)
                 continue
             events = decode_events(batch)
-            if events[0].seq > source.position + 1:
-                self._read_journal(source)
+            for _ in range(TRIES):
+                if events[0].seq <= source.position + 1 or self._read_journal(source):
+                    break
+                time.sleep(0.2)
+                self._look_up()
             self._deliver(source, events)
 
-    def _read_journal(self, source: Source) -> None:
-        """Deliver what stands in the journal after the position."""
+    def _read_journal(self, source: Source) -> bool:
+        """Deliver what stands in the journal after the position.  False: it can't be read."""
         try:
             for part in source.journal.read(source.position):
-                if isinstance(part, Batch):
-                    self._deliver(source, decode_events(part.events))
-                elif part.last_seq > source.position:
-                    log.error("account %s: %s", source.account, part.error)
-                    source.move(part.last_seq)
+                if not isinstance(part, Batch):
+                    self._miss(source, part.last_seq, str(part.error))
+                    continue
+                try:
+                    events = decode_events(part.events)
+                except msgspec.DecodeError as error:
+                    self._miss(source, part.last_seq, f"they can't be decoded ({error})")
+                    continue
+                self._deliver(source, events)
         except JournalError as error:
             log.error("%s", error)
+            return False
+        return True
+
+    def _miss(self, source: Source, last_seq: int, why: str) -> None:
+        """Go on after events that can't be had, and tell the plugins so."""
+        if last_seq > source.position:
+            missing = GapError(
+                f"account {source.account}: events {source.position + 1} to {last_seq} can't be "
+                f"delivered: {why}"
+            )
+            log.error("%s", missing)
+            self.dispatcher.tell(missing)
+            source.move(last_seq)
 
     def _deliver(self, source: Source, events: Sequence[AnyEvent]) -> None:
+        self._miss(source, events[0].seq - 1, "they are neither in the queue nor in the journal")
         events = source.new(events)
-        for start in range(0, len(events), SLICE):
-            part = events[start : start + SLICE]
-            self.marks.account(source.account)
-            self.marks.hand(source.account, part[-1].seq)
-            self.dispatcher.deliver(part)
-            source.move(part[-1].seq)
-            if self.task.journal.durability == "power":
-                self.marks.sync()
+        start = 0
+        while start < len(events):
+            # What was handed over to a process that died comes alone: so its next death tells the
+            # event that it was, also in on_batch.
+            size = 1 if events[start].redelivered else SLICE
+            part = events[start : start + size]
+            start += len(part)
+            self._deliver_slice(source, part)
             self._look_up()
+
+    def _deliver_slice(self, source: Source, events: Sequence[AnyEvent]) -> None:
+        last_seq = events[-1].seq
+        self.marks.account(source.account)
+        source.hand(last_seq)
+        if self.task.journal.durability == "power":
+            # Before the call, so that a power cut can't take back that it was made.
+            self.marks.sync()
+        if without := source.poison.pop(events[0].seq, None):
+            self.dispatcher.deliver_without(without, events[0])
+        else:
+            self.dispatcher.deliver(events)
+        if os.getpid() != self.pid:
+            # A fork that a plugin let return from its hook: two would now share one queue.
+            os._exit(1)
+        self.letters.write()
+        source.move(last_seq)
+
+    def _deliver_letters(self) -> None:
+        """What the user wants delivered again, each to its plugin alone."""
+        active = [each.plugin for each in self.dispatcher.statistics() if each.active]
+        until = time.monotonic() + TICK / 2
+        while time.monotonic() < until and (letter := self.letters.take(active)):
+            try:
+                (event,) = decode_events(letter.event)
+            except (msgspec.DecodeError, ValueError) as error:
+                log.error("dead letter %d can't be read: %s", letter.id, error)
+                continue
+            if letter.account in self.sources:
+                self.marks.account(letter.account)
+            again = replace(event, redelivered=True)
+            # After a raise the other hooks have had the event, after a death none for certain.
+            hook = letter.hook if letter.cause == "raised" else ""
+            match self.dispatcher.deliver_again(letter.plugin, hook, again):
+                case True:
+                    self.letters.delivered(letter)
+                    log.info("dead letter %d: delivered to plugin %s", letter.id, letter.plugin)
+                case False:
+                    log.error("dead letter %d: plugin %s raised again", letter.id, letter.plugin)
+                case None:
+                    log.error(
+                        "dead letter %d: plugin %s has no %s now",
+                        letter.id,
+                        letter.plugin,
+                        letter.hook,
+                    )
+        self.letters.write()
 
 
 class Source:
@@ -202,7 +292,12 @@ class Source:
             marks.advance(account, cursor)
         self.position = cursor
         """The last event that was delivered."""
+        self.poison: dict[int, set[str]] = {}
+        """Events that killed a process, and the plugins that they pass over."""
         self._handed = marks.handed(account)
+        if marks.lost:
+            # Everything that is there may have been handed over before.
+            self.hand(self._last_seq())
 
     def attach(self, queue: BatchReader) -> None:
         self.detach()
@@ -218,19 +313,19 @@ class Source:
         first = events[0].seq
         if first <= self.position:
             events = events[self.position + 1 - first :]
-        elif first > self.position + 1:
-            log.error(
-                "account %s: events %d to %d are neither in the queue nor in the journal",
-                self.account,
-                self.position + 1,
-                first - 1,
-            )
         if first > self._handed:
             return events
         return [
             replace(event, redelivered=True) if event.seq <= self._handed else event
             for event in events
         ]
+
+    def hand(self, seq: int) -> None:
+        """Note that events up to `seq` are about to be delivered.  It never goes back: what comes
+        again now would otherwise come a third time without saying so."""
+        if seq > self._handed:
+            self._handed = seq
+            self._marks.hand(self.account, seq)
 
     def move(self, seq: int) -> None:
         self.position = seq

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from operator import mul
 
-import msgspec
+from qehost.status import PluginStatistics
 
 __all__ = ["BUCKETS", "SHIFT", "SHORT", "PluginStatistics", "bucket", "summed_up"]
 
@@ -35,22 +35,6 @@ def _middle(bucket: int) -> int:
 
 
 MIDDLES = [_middle(bucket) for bucket in range(BUCKETS)]
-
-
-class PluginStatistics(msgspec.Struct, frozen=True):
-    """What a plugin did since the process started.  Times are nanoseconds."""
-
-    plugin: str
-    calls: int
-    errors: int
-    busy: int
-    """All calls together; right within 128 ns a call or a fifth, as are `p50` and `p99`."""
-    p50: int
-    p99: int
-    slowest: int
-    """Exact from 65 µs on."""
-    active: bool
-    """False after a raise in `on_start`: it gets no further calls."""
 
 
 def summed_up(

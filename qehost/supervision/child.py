@@ -1,0 +1,86 @@
+"""One child process, over all its restarts."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from multiprocessing.context import SpawnProcess
+
+from qehost import children
+from qehost.control import ConnectionTask, Control, ControlMessage, HostTask
+from qehost.restarts import Restarts
+
+__all__ = ["Child"]
+
+
+class Child:
+    """Times are seconds on the monotonic clock, but `since` (epoch): when it began or ended."""
+
+    def __init__(self, kind: str, name: str, module: str, task: ConnectionTask | HostTask) -> None:
+        self.kind = kind
+        self.name = name
+        self.module = module
+        self.task = task
+        self.restarts = Restarts()
+        self.start_at: float | None = None
+        self.process: SpawnProcess | None = None
+        self.control: Control | None = None
+        self.since = 0.0
+        self.ready = False
+        """A host process whose plugins are started."""
+        self.was_ready = False
+        self.silent = False
+        """Its end of the control pipe is closed."""
+        self.hung = False
+        """It was killed because a call did not end."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} process {self.name}"
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None
+
+    @property
+    def pid(self) -> int:
+        """0 where there is no process."""
+        return (self.process.pid or 0) if self.process is not None else 0
+
+    def start(self, now: float) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        self.process = children.start(f"{self.kind}-{self.name}", self.module, self.task, theirs)
+        # Only the child may hold its end: otherwise its death would not show as an end of file.
+        theirs.close()
+        self.control = Control(ours)
+        self.start_at = None
+        self.since = time.time()
+        self.ready = self.silent = self.hung = False
+        self.restarts.started(now)
+
+    def send(self, message: ControlMessage) -> None:
+        if self.control is not None:
+            self.control.send(message)
+
+    def has_ended(self) -> bool:
+        """Whether its process is there no more.
+
+        Asked of the kernel: the sentinel stays open as long as a fork of the process does.
+        """
+        return self.process is not None and self.process.exitcode is not None
+
+    def buried(self) -> int:
+        """Take leave of a process that has ended; its exit code."""
+        assert self.process is not None
+        assert self.control is not None
+        self.process.join()
+        code = self.process.exitcode or 0
+        self.process.close()
+        self.control.close()
+        self.process = self.control = None
+        self.since = time.time()
+        self.ready = False
+        return code
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()

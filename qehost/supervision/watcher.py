@@ -1,0 +1,82 @@
+"""What a host process is at, read from its marks: for the status, and to end it where it hangs."""
+
+from __future__ import annotations
+
+import logging
+
+from qehost.errors import JournalError
+from qehost.host.cursors import Call, MarksView
+from qehost.journal_reader import JournalReader
+from qehost.state import StateFolder
+from qehost.supervision.calls import CallWatch
+from qehost.supervision.child import Child
+from qehost.supervision.deaths import where
+
+__all__ = ["Watcher"]
+
+log = logging.getLogger("qehost.supervisor")
+
+
+class Watcher:
+    """For one host process, over all its restarts."""
+
+    def __init__(self, host: Child, folder: StateFolder, slow: float, hang: float) -> None:
+        self._host = host
+        self._folder = folder
+        self._marks = MarksView(folder.marks(host.name))
+        self._watch = CallWatch(slow, hang)
+
+    def look(self, now: float) -> Call | None:
+        """The call that is going on.  One that is slow is told, and one that hangs is ended."""
+        call = self._current()
+        found = self._watch.look(call, now)
+        if found is None or call is None:
+            return call
+        about = f" with event {call.seq} of account {call.account}" if call.seq else ""
+        if found.what == "slow":
+            log.warning(
+                "plugin %s: %s%s has been running for %.1f s, and the plugins in its process wait",
+                call.plugin,
+                call.hook,
+                about,
+                found.took,
+            )
+        elif not self._host.hung:
+            log.error(
+                "plugin %s: %s%s did not return within %.1f s (host.hang_timeout): "
+                "killing its process",
+                call.plugin,
+                call.hook,
+                about,
+                found.took,
+            )
+            self._host.hung = True
+            self._host.kill()
+        return call
+
+    def doing(self) -> str:
+        """`, in on_order of plugin audit with event 7 of account main`, or ""."""
+        return where(self._current())
+
+    def undelivered(self, accounts: list[str]) -> int:
+        """How many events stand in the journals behind its cursors."""
+        left = 0
+        try:
+            cursors = self._marks.cursors()
+            for account in accounts:
+                with JournalReader(self._folder.journal(account)) as journal:
+                    left += max(0, journal.last_seq() - cursors.get(account, 0))
+        except JournalError as error:
+            log.error("%s", error)
+        return left
+
+    def _current(self) -> Call | None:
+        if not self._host.running:
+            return None
+        try:
+            call = self._marks.current()
+        except JournalError:
+            return None  # The host tells of it.
+        if call is not None and call.since < self._host.restarts.started_at:
+            return None  # The process before this one died in it.
+        return call
