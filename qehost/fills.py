@@ -34,6 +34,8 @@ can write is exact; only a quotient without end, such as 10 / 3, is rounded.  `E
 the range of a float."""
 
 _ZERO = Decimal(0)
+_ROUNDED = Decimal("1.000000001")
+"""V1's quantities are floats, so sums of them may be off by their last digits."""
 
 
 class _State(msgspec.Struct, gc=False):
@@ -43,6 +45,7 @@ class _State(msgspec.Struct, gc=False):
     finished: bool
     timestamp: int  # epoch ms of the last update
     derived_until: int  # epoch ms of the last increase that was derived
+    pushed_total: Decimal = _ZERO  # the filled quantity by V1's own messages about the order
 
 
 class Fills:
@@ -95,19 +98,38 @@ class Fills:
         key = (fill.master_order_id, fill.order_id)
         state = self._orders.get(key)
         if state is None:
-            state = _State("", _ZERO, None, False, 0, 0)
-            self._remember(key, state)
-        elif 0 < fill.fill_time <= state.derived_until:
-            return False
+            state = self._pushed(key)
         try:
             # repr() of a float is what V1 wrote, up to the 17 digits that a float has.
-            state.quantity = EXACT.add(state.quantity, Decimal(repr(fill.filled_qty)))
+            added = Decimal(repr(fill.filled_qty))
+            quantity = EXACT.add(state.quantity, added)
+            notional = None
+            if state.notional is not None and fill.fill_price:
+                worth = EXACT.multiply(added, Decimal(repr(fill.fill_price)))
+                notional = EXACT.add(state.notional, worth)
         except DecimalException:
             return True  # more than 400 digits apart: nothing that could be told apart later
+        # Two fills may have one time, but a message about the order comes before each.
+        announced = state.pushed_total and quantity <= state.pushed_total * _ROUNDED
+        if 0 < fill.fill_time <= state.derived_until and not announced:
+            return False
+        state.quantity = quantity
+        state.notional = notional
         state.text = ""
-        state.notional = None
         state.timestamp = max(state.timestamp, fill.fill_time)
         return True
+
+    def ordered(self, order: OrderMessage) -> None:
+        """Note a V1 child order: it tells its filled quantity before the fill itself is pushed."""
+        key = (order.master_order_id, order.order_id)
+        state = self._orders.get(key) or self._pushed(key)
+        state.pushed_total = max(state.pushed_total, Decimal(repr(order.cum_filled_qty)))
+        state.finished = state.finished or order.status in FINISHED
+
+    def _pushed(self, key: tuple[str, str]) -> _State:
+        state = _State("", _ZERO, _ZERO, False, 0, 0)
+        self._remember(key, state)
+        return state
 
     def _by_venue_id(self, key: tuple[str, str], venue_id: str) -> _State | None:
         # An order whose exchange id came later than its first fill stands under the venue's id.
@@ -138,6 +160,8 @@ class Fills:
         added = None
         if notional is not None and state.notional is not None:
             added = EXACT.subtract(notional, state.notional)
+            if added <= 0:
+                added = None  # figures of V1 and V2 that were rounded apart
         fill = _fill(order, EXACT.subtract(quantity, state.quantity), added, quantity)
         state.text = running.filled_quantity
         state.quantity = quantity

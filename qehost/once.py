@@ -73,14 +73,14 @@ class States:
     def caught_up(self, order: Hashable, state: State, grew: bool = False) -> bool:
         """Note a state that REST told; False if it was delivered, or a newer one of the order.
 
-        `grew`: more is filled than in any state before, so it is new whatever its time.
+        `grew`: more is filled than in any state before, so it counts although a newer one came.
         """
-        if not grew:
-            newest = self._young.get(order) or self._old.get(order)
-            if newest is not None and (state in newest or 0 < state[0] < newest[0][0]):
-                return False
-            if self._from_rest.seen((order, state)):
-                return False
+        newest = self._young.get(order) or self._old.get(order)
+        older = newest is not None and 0 < state[0] < newest[0][0]
+        if (newest is not None and state in newest) or (older and not grew):
+            return False
+        if self._from_rest.seen((order, state)):
+            return False
         self._rest_was_read = True
         self._from_rest.add((order, state))
         self._note(order, state)

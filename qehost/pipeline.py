@@ -114,13 +114,15 @@ class Pipeline:
 
         Afterwards the pipeline is as if it had made these events itself.
         """
+        raw = ""
         for event in events:
             self.next_seq = event.seq + 1
-            if event.origin == "derived":
-                continue
+            if event.origin == "derived" and event.raw == raw:
+                continue  # its order stands before it
+            raw = event.raw
             self._ids.add(event.message_id)
             try:
-                self._note(event.message, _shape(event), event.origin)
+                self._note(*_told(event))
             except (DecodeError, Unreadable):
                 continue  # a text that an older qehost could read; its id is remembered
 
@@ -134,9 +136,12 @@ class Pipeline:
             new, fill = self._note(message, decoded.shape, origin)
         except Unreadable as error:
             raise wire.unreadable(error, raw, origin) from None
-        if not new:
-            return
         message_id = decoded.message_id
+        if not new:
+            if fill is not None:
+                # V1 pushes fills by themselves: the order's state is known, and this was lost.
+                events.append(self._derived(fill, message_id, at, raw))
+            return
         seq = self.next_seq
         event_type = _EVENTS[type(message)]
         if event_type is ErrorEvent:
@@ -161,8 +166,11 @@ class Pipeline:
         kind = type(message)
         if kind is OrderMessage:
             fill = None
-            if type(shape) is V2Order and message.cum_filled_qty:
-                fill = self._fills.update(message, shape)
+            if message.cum_filled_qty:
+                if type(shape) is V2Order:
+                    fill = self._fills.update(message, shape)
+                else:
+                    self._fills.ordered(message)
             order: Hashable = (message.master_order_id, message.order_id)
             state = (message.timestamp, message.status, message.cum_filled_qty)
         elif kind is MasterOrderMessage:
@@ -210,15 +218,19 @@ _EVENTS: dict[type, Any] = {
 }
 
 
-def _shape(event: AnyEvent) -> wire.Shape | None:
-    """The object that an event's message was made from: it has figures that no message has."""
-    if not isinstance(event, MasterOrderEvent | OrderEvent):
-        return None
-    if event.origin == "catch_up":
-        type_ = "order_data" if isinstance(event, OrderEvent) else "master_data"
-        return wire.decode_object(type_, event.raw).shape
-    decoded = wire.decode(event.raw)
-    return None if decoded is None else decoded.shape
+def _told(event: AnyEvent) -> tuple[Any, wire.Shape | None, Origin]:
+    """What an event was made from: its object has figures that no message has."""
+    if event.origin == "derived":
+        order = wire.decode_object("order_data", event.raw)
+        return order.message, order.shape, "catch_up"
+    shape = None
+    if isinstance(event, MasterOrderEvent | OrderEvent):
+        if event.origin == "catch_up":
+            type_ = "order_data" if isinstance(event, OrderEvent) else "master_data"
+            shape = wire.decode_object(type_, event.raw).shape
+        elif decoded := wire.decode(event.raw):
+            shape = decoded.shape
+    return event.message, shape, event.origin
 
 
 def _order_of_telling(decoded: wire.Decoded) -> tuple[int, int]:

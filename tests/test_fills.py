@@ -50,6 +50,11 @@ def push(fills: Fills, quantity: float, at: int, order_id: str = "x-1") -> bool:
     )
 
 
+def v1_order(filled: float) -> OrderMessage:
+    shape = V2Order(order_id="x-1", master_order_id="m-1", filled_quantity=str(filled))
+    return order_message(shape)
+
+
 def quantity(fill: FillDetail | None) -> str | None:
     return None if fill is None else str(fill.quantity)
 
@@ -183,6 +188,24 @@ def test_a_late_push_of_a_fill_that_was_derived_is_a_duplicate() -> None:
     assert not push(fills, 0.2, at=1999)
     assert push(fills, 0.1, at=2500)
     assert update(fills, "0.4", "40", at=2600) is None
+
+
+def test_two_v1_fills_of_one_time_are_two_though_the_first_was_derived() -> None:
+    fills = Fills()
+    fills.ordered(v1_order(0.3))
+    assert update(fills, "0.3", "30", at=2000) is not None
+    assert not push(fills, 0.3, at=2000)
+    fills.ordered(v1_order(0.4))
+    assert push(fills, 0.1, at=2000)
+    assert update(fills, "0.4", "40", at=2000) is None
+
+
+def test_what_v1_did_not_push_is_derived_with_its_price() -> None:
+    fills = Fills()
+    assert push(fills, 0.1, at=1000)  # at 100
+    missed = update(fills, "0.3", "50", at=3000)
+    assert missed is not None
+    assert (missed.quantity, missed.price) == (Decimal("0.2"), Decimal(200))
 
 
 digits = st.decimals(min_value=0, max_value=10**9, places=8)

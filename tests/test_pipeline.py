@@ -288,6 +288,30 @@ def test_a_v1_stream_and_rest_tell_a_fill_once() -> None:
     assert pipeline.feed([push("data", v1_fill(0.2, 4))], AT) == []
 
 
+def test_a_v1_fill_that_was_lost_behind_its_order_comes_alone_and_once() -> None:
+    pipeline = Pipeline("main")
+    state = {
+        "type": "order",
+        "master_order_id": "m-1",
+        "order_id": "x-1",
+        "status": "PLACED",
+        "cum_filled_qty": 0.3,
+        "timestamp": START + 5,
+    }
+    told = pipeline.feed([push("order_data", state)], AT)
+    rest = [json.dumps(order(5, "0.3"))]
+    told += pipeline.catch_up([], rest, AT)
+    assert kinds(told) == ["order", "fill"]
+    assert told[1].message.filled_qty == 0.3
+    assert pipeline.catch_up([], rest, AT) == []
+
+    restarted = Pipeline("main")
+    restarted.restore(told)
+    assert restarted.next_seq == 3
+    assert restarted.catch_up([], rest, AT) == []
+    assert restarted.feed([push("data", v1_fill(0.3, 5))], AT) == []
+
+
 def test_what_cant_be_read_from_rest_is_one_error_and_the_rest_is_told() -> None:
     bad = json.dumps(order(price="abc"))
     events = Pipeline("main").catch_up(["[]"], [bad, json.dumps(order())], AT)
