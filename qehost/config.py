@@ -1,59 +1,58 @@
-"""Where the settings come from: flags > environment > file > defaults.
+"""The settings, put together: flags > environment > file > defaults.
 
-A source is a flat mapping from a setting's path (`connection.ping_interval`) to a value and the
-place it stands in (`qehost.toml:12`, `$QEHOST_…`, `--ws-url`), so that every mistake names its
-place.  All mistakes are found in one go.
+All mistakes are found in one go, each with its place, what is expected there, and for a name that
+does not exist the nearest one that does.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple
 
 import msgspec
 import platformdirs
+from msgspec import inspect
+from msgspec.structs import replace
 
+from qehost.catalogue import SECTIONS, TOP, is_path, is_secret, kind_of, shown, unknown
 from qehost.errors import ConfigError
-from qehost.secret import Secret
-from qehost.settings import (
-    AccountSettings,
-    ConnectionSettings,
-    HostSettings,
-    JournalSettings,
-    PluginSettings,
-    Settings,
+from qehost.names import canonical
+from qehost.proxy import parse_proxy
+from qehost.secret import Secret, is_reference, resolve
+from qehost.settings import AccountSettings, PluginSettings, Settings
+from qehost.sources import (
+    SHORT_VARIABLES,
+    Keys,
+    Value,
+    from_environment,
+    from_file,
 )
 
-__all__ = ["DEFAULT_ACCOUNT", "Loaded", "Value", "load", "seconds"]
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "Examined",
+    "Loaded",
+    "examine",
+    "load",
+    "missing_credentials",
+    "seconds",
+]
 
 DEFAULT_ACCOUNT = "main"
 
-SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "connection": ConnectionSettings,
-    "journal": JournalSettings,
-    "host": HostSettings,
+# Options that are no account's settings.
+FLAGS: dict[str, Keys] = {
+    "state_dir": ("state_dir",),
+    "log_level": ("log", "level"),
+    "log_format": ("log", "format"),
+    "give_up_after": ("connection", "give_up_after"),
 }
-# The short names are for what most people set; they belong to the only account.
-SHORT_VARIABLES = {
-    "QEHOST_API_KEY": "api_key",
-    "QEHOST_API_SECRET": "api_secret",
-    "QEHOST_LISTEN_KEY": "listen_key",
-}
+OF_PLUGINS = ("enabled", "process", "order")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-class Value(NamedTuple):
-    """A value as its source has it, and the place it stands in."""
-
-    value: Any
-    place: str
 
 
 class Loaded(NamedTuple):
@@ -62,6 +61,13 @@ class Loaded(NamedTuple):
     settings: Settings
     places: dict[str, str]
     warnings: list[str]
+
+
+class Examined(NamedTuple):
+    """What could be used of the settings, and what could not."""
+
+    loaded: Loaded
+    mistakes: list[str]
 
 
 def seconds(text: str) -> float:
@@ -76,79 +82,100 @@ def load(
 ) -> Loaded:
     """Read the settings from all sources.
 
-    `flags` maps account settings (`ws_url`) to values; they belong to the only account.
-    `environ` defaults to the process's own.
+    `flags` maps options (`ws_url`) to values; account settings among them belong to the only
+    account.  `environ` defaults to the process's own.
 
     Raises `ConfigError` with every mistake.
     """
+    loaded, mistakes = examine(file, flags, environ)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return loaded
+
+
+def examine(
+    file: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Examined:
+    """As `load`, with every mistake in place of the first; what is wrong has its default."""
     return _Loader(os.environ if environ is None else environ).load(file, flags or {})
+
+
+def missing_credentials(settings: Settings) -> list[str]:
+    """A mistake for each account that has neither a listen key nor what it takes to make one."""
+    return [
+        f"accounts.{name}: no credentials: set QEHOST_API_KEY and QEHOST_API_SECRET in the "
+        "environment, or QEHOST_LISTEN_KEY for a listen key made elsewhere; of several accounts, "
+        "api_key and api_secret in the section of each"
+        for name, account in settings.accounts.items()
+        if not account.listen_key and not account.api_key
+    ]
 
 
 class _Loader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.values: dict[tuple[str, ...], Value] = {}
+        self.values: dict[Keys, Value] = {}
+        self.sections: dict[Keys, str] = {}
+        self.folder = Path()
         self.mistakes: list[str] = []
         self.warnings: list[str] = []
         self.places: dict[str, str] = {}
 
-    def load(self, file: Path | None, flags: Mapping[str, Any]) -> Loaded:
+    def load(self, file: Path | None, flags: Mapping[str, Any]) -> Examined:
         if file is not None:
-            self._read_file(file)
-        accounts = self._account_names()
-        self._read_environment(accounts)
-        self._read_flags(flags, accounts)
+            self.folder = file.absolute().parent
+            try:
+                self.values, self.sections = from_file(file)
+            except ConfigError as error:
+                self.mistakes += error.mistakes
+        self._read_environment()
+        self._read_flags(flags)
+        self.places |= {".".join(path): place for path, place in self.sections.items()}
         settings = Settings(
             state_dir=self._state_dir(),
             accounts={name: self._account(name) for name in self._account_names()},
-            connection=self._section(ConnectionSettings, "connection"),
-            journal=self._section(JournalSettings, "journal"),
-            host=self._section(HostSettings, "host"),
+            **{name: self._section(struct, name) for name, struct in SECTIONS.items()},
             plugins={name: self._plugin(name) for name in self._names_under("plugins")},
         )
+        self._compare(settings)
+        self._refuse_names()
         self._refuse_unknown()
-        if self.mistakes:
-            raise ConfigError(self.mistakes)
-        return Loaded(settings, self.places, self.warnings)
+        return Examined(Loaded(settings, self.places, self.warnings), self.mistakes)
 
     # --- the sources ---------------------------------------------------------------------
 
-    def _read_file(self, file: Path) -> None:
-        try:
-            text = file.read_text(encoding="utf-8")
-            table = tomllib.loads(text)
-        except OSError as error:
-            raise ConfigError([f"{file}: can't be read: {error.strerror}"]) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError([f"{file}: not valid TOML: {error}"]) from None
-        lines = _line_numbers(text)
-        for path, value in _leaves(table):
-            line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 0)
-            self.values[path] = Value(value, f"{file.name}:{line}" if line else file.name)
-
-    def _read_environment(self, accounts: Sequence[str]) -> None:
-        for variable, value in sorted(self.environ.items()):
-            if not variable.startswith("QEHOST_"):
+    def _read_environment(self) -> None:
+        names = {section: self._names_under(section) for section in ("accounts", "plugins")}
+        names["accounts"] = names["accounts"] or [DEFAULT_ACCOUNT]
+        self.values.update(from_environment(self.environ, names))
+        accounts = self._account_names()
+        for variable, field in SHORT_VARIABLES.items():
+            if not self.environ.get(variable):
                 continue
-            if field := SHORT_VARIABLES.get(variable):
-                if len(accounts) == 1:
-                    path = ("accounts", accounts[0], field)
-                    if path not in self.values:
-                        self.values[path] = Value({"env": variable}, f"${variable}")
-                continue
-            self.values[tuple(variable.removeprefix("QEHOST_").lower().split("__"))] = Value(
-                value, f"${variable}"
-            )
+            if len(accounts) == 1:
+                path = ("accounts", accounts[0], field)
+                # The long name says more exactly what is meant.
+                if not self.values.get(path, Value("", "", Path())).place.startswith("$"):
+                    self.values[path] = Value({"env": variable}, f"${variable}", Path())
+            elif {"env": variable} not in [value.value for value in self.values.values()]:
+                self.warnings.append(
+                    f"${variable} is not used: there are {len(accounts)} accounts "
+                    f'({", ".join(accounts)}); write {field} = {{ env = "{variable}" }} in the '
+                    "section of the one it belongs to"
+                )
 
-    def _read_flags(self, flags: Mapping[str, Any], accounts: Sequence[str]) -> None:
+    def _read_flags(self, flags: Mapping[str, Any]) -> None:
+        accounts = self._account_names()
         for field, value in flags.items():
             if value is None:
                 continue
             place = f"--{field.replace('_', '-')}"
-            if field == "state_dir":
-                self.values["state_dir",] = Value(value, place)
+            if field in FLAGS:
+                self.values[FLAGS[field]] = Value(value, place, Path())
             elif len(accounts) == 1:
-                self.values["accounts", accounts[0], field] = Value(value, place)
+                self.values["accounts", accounts[0], field] = Value(value, place, Path())
             else:
                 self.mistakes.append(
                     f"{place}: there are {len(accounts)} accounts ({', '.join(accounts)}); "
@@ -161,13 +188,8 @@ class _Loader:
         return self._names_under("accounts") or [DEFAULT_ACCOUNT]
 
     def _names_under(self, section: str) -> list[str]:
-        names = dict.fromkeys(p[1] for p in self.values if p[0] == section and len(p) > 1)
-        for name in names:
-            if not NAME.fullmatch(name):
-                self.mistakes.append(
-                    f"{section}.{name}: a name has 1 to 32 letters, digits, - and _"
-                )
-        return list(names)
+        paths = [*self.sections, *(path for path in self.values if len(path) > 2)]
+        return list(dict.fromkeys(p[1] for p in paths if p[0] == section and len(p) > 1))
 
     def _state_dir(self) -> str:
         found = self.values.pop(("state_dir",), None)
@@ -177,150 +199,148 @@ class _Loader:
         if not isinstance(found.value, str) or not found.value:
             self.mistakes.append(f"{found.place}: state_dir: a folder's path is needed")
             return ""
-        return str(Path(found.value).expanduser())
+        return str(found.folder / Path(found.value).expanduser())
 
     def _account(self, name: str) -> AccountSettings:
+        before = len(self.mistakes)
         account: AccountSettings = self._section(AccountSettings, "accounts", name)
-        told = any(f"accounts.{name}." in mistake for mistake in self.mistakes)
-        if not told and bool(account.api_key) != bool(account.api_secret or account.private_key):
+        whole = len(self.mistakes) == before
+        if whole and bool(account.api_key) != bool(account.api_secret or account.private_key):
             missing = "api_key" if not account.api_key else "api_secret (or private_key)"
-            self.mistakes.append(f"accounts.{name}: {missing} is missing: the two belong together")
+            self._wrong(f"accounts.{name}", f"{missing} is missing: the two belong together")
         for field in ("ws_url", "rest_url"):
-            self._check_url(name, field, getattr(account, field))
+            self._check_url(f"accounts.{name}.{field}", getattr(account, field))
+        if (proxy := account.proxy.reveal()) not in ("", "none"):
+            try:
+                parse_proxy(proxy)
+            except ValueError as error:
+                self._wrong(f"accounts.{name}.proxy", str(error))
         return account
 
-    def _check_url(self, account: str, field: str, url: str) -> None:
-        schemes = ("ws://", "wss://") if field == "ws_url" else ("http://", "https://")
-        place = self.places.get(f"accounts.{account}.{field}", "default")
-        if not url.startswith(schemes) or not url.partition("://")[2].strip("/"):
-            self.mistakes.append(
-                f"{place}: accounts.{account}.{field}: {url!r} is no URL of the form "
-                f"{schemes[1]}host[:port]"
+    def _check_url(self, path: str, url: str) -> None:
+        schemes = ("ws://", "wss://") if path.endswith("ws_url") else ("http://", "https://")
+        if "?" in url or "@" in url:
+            self._wrong(
+                path,
+                "no query and no password belong in here; the listen key has a setting of its own",
             )
-        elif "?" in url or "@" in url:
-            self.mistakes.append(
-                f"{place}: accounts.{account}.{field}: no query and no password belong in here; "
-                "the listen key has a setting of its own"
-            )
+        elif not url.startswith(schemes) or not url.partition("://")[2].strip("/"):
+            self._wrong(path, f"{url!r} is no URL of the form {schemes[1]}host[:port]")
 
     def _plugin(self, name: str) -> PluginSettings:
-        fields = {"enabled", "process", "order"}
+        section = "plugins", name
         own: dict[str, Any] = {}
-        for path in [p for p in self.values if p[:2] == ("plugins", name) and len(p) > 2]:
-            if path[2] not in fields:
-                _put(own, path[2:], self.values.pop(path).value)
-        plugin: PluginSettings = self._section(PluginSettings, "plugins", name, own=own)
-        return plugin
-
-    def _section(self, struct: Any, *path: str, **given: Any) -> Any:
-        """The struct with what the sources say for it; what can't be used is noted and left out."""
-        found: dict[str, Any] = dict(given)
-        for field in msgspec.structs.fields(struct):
-            where = (*path, field.name)
-            if field.name in given or where not in self.values:
-                # A secret is a table of one key ({ env = … }), which the reader flattened.
-                parts = {p[-1]: v for p, v in self.values.items() if p[:-1] == where}
-                if field.name in given or not parts:
-                    continue
-                for part in parts:
-                    del self.values[(*where, part)]
-                value = Value(
-                    {k: v.value for k, v in parts.items()}, next(iter(parts.values())).place
-                )
-            else:
-                value = self.values.pop(where)
-            dotted = ".".join(where)
-            self.places[dotted] = value.place
+        for path in [p for p in self.values if p[:2] == section and len(p) > 2]:
+            if path[2] in OF_PLUGINS:
+                continue
+            value = self.values.pop(path)
+            self.places[".".join(path)] = value.place
             try:
-                if _is_secret(field.type):
-                    found[field.name] = self._secret(value, dotted)
-                else:
-                    strict = not value.place.startswith(("$", "--"))
-                    found[field.name] = msgspec.convert(value.value, field.type, strict=strict)
-            except (msgspec.ValidationError, ValueError) as error:
-                self.mistakes.append(f"{value.place}: {dotted}: {error}")
+                _put(own, path[2:], value.value)
+            except TypeError:
+                self._wrong(".".join(path), "a part of its name is a value and no table")
+        plugin: PluginSettings = self._section(PluginSettings, *section)
+        prefix = ".".join(section)
+        return replace(
+            plugin,
+            own=own,
+            section=name,
+            places={p: v for p, v in self.places.items() if f"{p}.".startswith(f"{prefix}.")},
+            folder=str(self.folder),
+        )
+
+    def _section(self, struct: type[msgspec.Struct], *section: str) -> Any:
+        """The struct with what the sources say for it; what can't be used is noted and left out."""
+        found: dict[str, Any] = {}
+        for field in msgspec.structs.fields(struct):
+            if struct is PluginSettings and field.name not in OF_PLUGINS:
+                continue
+            value = self.values.pop((*section, field.name), None)
+            if value is None:
+                continue
+            path = ".".join((*section, field.name))
+            self.places[path] = value.place
+            try:
+                found[field.name] = self._converted(field, value, path)
+            except ValueError as error:
+                self._wrong(path, str(error))
         return struct(**found)
 
-    def _secret(self, value: Value, dotted: str) -> Secret:
-        match value.value:
-            case Secret() as secret:
-                return secret
-            case {"env": str(variable)}:
-                if not self.environ.get(variable):
-                    raise ValueError(f"the environment variable {variable} is not set")
-                return Secret(self.environ[variable].strip())
-            case {"file": str(file)}:
-                try:
-                    return Secret(Path(file).expanduser().read_text(encoding="utf-8").strip())
-                except (OSError, UnicodeDecodeError) as error:
-                    raise ValueError(f"{file} can't be read: {error}") from None
-            case str(text) if text:
-                if value.place.startswith("--"):
-                    self.warnings.append(
-                        f"{value.place} shows in the list of processes; "
-                        f"set QEHOST_{dotted.rpartition('.')[2].upper()} in the environment instead"
-                    )
-                elif not value.place.startswith("$"):
-                    self.warnings.append(
-                        f"{value.place}: {dotted} stands in the file as it is; "
-                        '{ env = "NAME" } or { file = "PATH" } keeps it out'
-                    )
-                return Secret(text)
-            case _:
-                raise ValueError('expected { env = "NAME" } or { file = "PATH" }')
+    def _converted(self, field: msgspec.structs.FieldInfo, value: Value, path: str) -> Any:
+        """Raises ValueError."""
+        kind = inspect.type_info(field.type)
+        if is_secret(kind):
+            secret = resolve(value.value, self.environ, value.folder)
+            self._warn_of_literal(value, path, secret)
+            # An empty text is none at all.
+            return secret or field.default
+        try:
+            strict = not value.place.startswith(("$", "--"))
+            made = msgspec.convert(value.value, field.type, strict=strict)
+        except msgspec.ValidationError:
+            raise ValueError(f"expected {kind_of(kind)}, got {shown(value.value)}") from None
+        if made and is_path(kind):
+            return str(value.folder / Path(made).expanduser())
+        return made
 
-    # --- what is left over ---------------------------------------------------------------
+    def _warn_of_literal(self, value: Value, path: str, secret: Secret) -> None:
+        name = path.rpartition(".")[2]
+        harmless = name == "proxy" and "@" not in secret.reveal()
+        if not secret or harmless or isinstance(value.value, Secret) or is_reference(value.value):
+            return
+        if value.place.startswith("--"):
+            self.warnings.append(
+                f"{value.place} shows in the list of processes; set QEHOST_{name.upper()} in the "
+                "environment instead"
+            )
+        elif not value.place.startswith("$"):
+            self.warnings.append(
+                f"{value.place}: {path} stands in the file as it is; "
+                '{ env = "NAME" } or { file = "PATH" } keeps it out'
+            )
+
+    # --- what is wrong as a whole, and what is left over -----------------------------------
+
+    def _wrong(self, path: str, text: str) -> None:
+        place = self.places.get(path)
+        self.mistakes.append(f"{place}: {path}: {text}" if place else f"{path}: {text}")
+
+    def _compare(self, settings: Settings) -> None:
+        connection = settings.connection
+        if connection.reconnect_max_delay < connection.reconnect_delay:
+            path = "connection.reconnect_max_delay"
+            path = path if path in self.places else "connection.reconnect_delay"
+            self._wrong(path, "reconnect_max_delay must not be less than reconnect_delay")
+
+    def _refuse_names(self) -> None:
+        for section in ("accounts", "plugins"):
+            seen: dict[str, str] = {}
+            for name in self._sections_of(section):
+                if section == "accounts" and not NAME.fullmatch(name):
+                    self._wrong(f"accounts.{name}", "a name has 1 to 32 letters, digits, - and _")
+                first = seen.setdefault(canonical(name), name)
+                if first != name:
+                    self._wrong(
+                        f"{section}.{name}",
+                        f"is the same name as {first}, which has a section already "
+                        "(case, - and _ make no difference)",
+                    )
+
+    def _sections_of(self, section: str) -> Iterator[str]:
+        return (path[1] for path in self.sections if path[0] == section and len(path) == 2)
 
     def _refuse_unknown(self) -> None:
-        for path, value in self.values.items():
-            wrong, known = _unknown_part(path)
-            near = difflib.get_close_matches(wrong, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
-            self.mistakes.append(f"{value.place}: {'.'.join(path)}: unknown setting{hint}")
+        empty: dict[Keys, Value | None] = {path: None for path in self.sections if len(path) == 1}
+        left = {**empty, **self.values}
+        for path, value in left.items():
+            if value is not None:
+                self.places.setdefault(".".join(path), value.place)
+            elif path[0] in TOP or any(p[:1] == path for p in self.values):
+                continue
+            self._wrong(".".join(path), unknown(path))
 
 
-def _unknown_part(path: tuple[str, ...]) -> tuple[str, list[str]]:
-    """The part of the path that is not known, and what is known in its place."""
-    match path:
-        case ("accounts", _, field, *_):
-            return field, list(AccountSettings.__struct_fields__)
-        case (section, field, *_) if section in SECTIONS:
-            return field, list(SECTIONS[section].__struct_fields__)
-        case _:
-            return path[0], ["state_dir", "accounts", *SECTIONS, "plugins"]
-
-
-def _is_secret(annotation: Any) -> bool:
-    if get_origin(annotation) is Annotated:
-        return _is_secret(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return Secret in get_args(annotation)
-    return annotation is Secret
-
-
-def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
-def _put(table: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def _put(table: dict[str, Any], path: Keys, value: Any) -> None:
     for key in path[:-1]:
         table = table.setdefault(key, {})
     table[path[-1]] = value
-
-
-def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """The line of each section and key.  tomllib does not tell; this is for messages only."""
-    lines: dict[tuple[str, ...], int] = {}
-    section: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            section = tuple(part.strip(" \"'") for part in header[1].split("."))
-            lines.setdefault(section, number)
-        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
-            path = tuple(part.strip(" \"'") for part in key[1].split("."))
-            lines.setdefault((*section, *path), number)
-    return lines

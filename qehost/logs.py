@@ -7,15 +7,16 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
 
-from qehost.secret import Secret
+from qehost.proxy import parse_proxy
+from qehost.secret import DOTS, Secret
+from qehost.settings import AccountSettings
 
 __all__ = ["LogSettings", "secrets_of", "set_up"]
-
-BLOT = "••••"
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -26,14 +27,15 @@ class LogSettings(msgspec.Struct, frozen=True):
     secrets: frozenset[Secret] = frozenset()
 
 
-def secrets_of(accounts: Mapping[str, msgspec.Struct]) -> frozenset[Secret]:
-    """Every secret in the accounts' settings."""
-    return frozenset(
-        value
-        for account in accounts.values()
-        for value in msgspec.structs.astuple(account)
-        if isinstance(value, Secret)
-    )
+def secrets_of(accounts: Mapping[str, AccountSettings]) -> frozenset[Secret]:
+    """Every secret in the accounts' settings; of a proxy its password, which is part of a URL."""
+    found = set()
+    for account in accounts.values():
+        fields = msgspec.structs.asdict(account)
+        with suppress(ValueError):
+            found.add(Secret(parse_proxy(fields.pop("proxy").reveal()).password))
+        found |= {value for value in fields.values() if isinstance(value, Secret)}
+    return frozenset(found)
 
 
 def set_up(settings: LogSettings, process: str) -> None:
@@ -67,7 +69,7 @@ class BlottingFormatter(logging.Formatter):
     def blot(self, line: str) -> str:
         for secret in self.secrets:
             if secret in line:
-                line = line.replace(secret, BLOT)
+                line = line.replace(secret, DOTS)
         return line
 
     def format(self, record: logging.LogRecord) -> str:

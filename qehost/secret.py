@@ -1,14 +1,34 @@
-"""A value that must not be shown: keys, passwords, a URL's credentials."""
+"""A value that must not be shown: keys, passwords, a URL's credentials; and where it comes from."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["Secret", "without_credentials"]
+__all__ = [
+    "DOTS",
+    "Secret",
+    "is_reference",
+    "masked",
+    "resolve",
+    "resolving",
+    "without_credentials",
+]
+
+DOTS = "••••"
+
+TELLING = re.compile(r"(?i)password|passwd|passphrase|secret|token|credential|(api|private)_?key")
 
 
 class Secret:
-    """A text that prints as dots.  `reveal()` is the only way to it: easy to search for."""
+    """A text that prints as dots.  `reveal()` is the only way to it: easy to search for.
+
+    A plugin's `Config` may use it as the type of a field; it is then given as `{ env = "NAME" }`,
+    `{ file = "PATH" }` or a literal, like qehost's own.
+    """
 
     __slots__ = ("_value",)
 
@@ -19,7 +39,7 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
-        return "Secret('••••')"
+        return f"Secret('{DOTS}')"
 
     __str__ = __repr__
 
@@ -33,8 +53,70 @@ class Secret:
         return hash(self._value)
 
 
+def is_reference(value: object) -> bool:
+    """Whether it says where a secret is: `{ env = … }` or `{ file = … }`."""
+    return isinstance(value, dict) and set(value) in ({"env"}, {"file"})
+
+
+def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
+    """The secret that a setting's value stands for.  A relative file counts from `folder`.
+
+    Raises `ValueError`; its text holds nothing of a secret.
+    """
+    match value:
+        case Secret():
+            return value
+        case {"env": str(variable)} if len(value) == 1:
+            if not environ.get(variable):
+                raise ValueError(f"the environment variable {variable} is not set")
+            return Secret(environ[variable].strip())
+        case {"file": str(name)} if len(value) == 1:
+            file = folder / Path(name).expanduser()
+            try:
+                text = file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"{file} can't be read: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ValueError(f"{file} can't be read: it is no text in UTF-8") from None
+            if not text:
+                raise ValueError(f"{file} is empty")
+            return Secret(text)
+        case str(text):
+            return Secret(text.strip())
+        case _:
+            raise ValueError('expected { env = "NAME" } or { file = "PATH" }')
+
+
+def resolving(environ: Mapping[str, str], folder: Path) -> Callable[[type, Any], Any]:
+    """`dec_hook` for msgspec: fields of the type `Secret` are resolved."""
+
+    def hook(kind: type, value: Any) -> Any:
+        if kind is Secret:
+            return resolve(value, environ, folder)
+        raise NotImplementedError(f"settings can't be of type {kind.__name__}")
+
+    return hook
+
+
 def without_credentials(url: str) -> str:
     """The URL without user, password, query and fragment: what may be printed of it."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def masked(name: str, value: Any) -> Any:
+    """What may be shown of a setting: secrets, and what is named or looks like one, as dots."""
+    if is_reference(value):
+        return value
+    if isinstance(value, dict):
+        return {key: masked(f"{name}.{key}", inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(name, inner) for inner in value]
+    if isinstance(value, Secret):
+        return DOTS if value else ""
+    if isinstance(value, str) and value:
+        if TELLING.search(name.rpartition(".")[2]):
+            return DOTS
+        return re.sub(r"(?<=://)[^/@\s]*(?=@)", DOTS, value)
+    return value

@@ -20,7 +20,8 @@ def written(folder: Path, text: str) -> Path:
 def mistakes(file: Path | None = None, environ: dict[str, str] | None = None) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         config.load(file, environ=environ or {})
-    return caught.value.mistakes
+    # The file's folder is only known here.
+    return [m.replace(f"{file.parent}/", "") if file else m for m in caught.value.mistakes]
 
 
 def test_without_any_source_everything_has_its_default() -> None:
@@ -44,14 +45,14 @@ def test_flags_come_before_the_environment_before_the_file_before_defaults(
     assert url({}, environ, file) == "ws://environment"
     assert url({}, {}, file) == "ws://file"
     assert url({}, {}, None) == "wss://test.quantumexecute.com"
-    assert config.load(file, {}, environ).settings.accounts["main"].proxy == "none"
+    assert config.load(file, {}, environ).settings.accounts["main"].proxy == Secret("none")
 
 
 def test_each_setting_tells_where_it_came_from(tmp_path: Path) -> None:
     file = written(tmp_path, "\n[connection]\n# quiet streams\nping_interval = 3\n")
     environ = {"QEHOST_CONNECTION__PONG_TIMEOUT": "4"}
     places = config.load(file, {"ws_url": "ws://x"}, environ).places
-    assert places["connection.ping_interval"] == "qehost.toml:4"
+    assert places["connection.ping_interval"] == f"{file}:4"
     assert places["connection.pong_timeout"] == "$QEHOST_CONNECTION__PONG_TIMEOUT"
     assert places["accounts.main.ws_url"] == "--ws-url"
 
@@ -103,10 +104,10 @@ def test_every_mistake_is_found_at_once_and_names_its_place(tmp_path: Path) -> N
     assert sorted(mistakes(file)) == [
         "qehost.toml:2: accounts.main.ws_url: 'http://wrong' is no URL of the form wss://host[:port]",
         "qehost.toml:3: accounts.main.api_key: the environment variable NOT_SET is not set",
-        "qehost.toml:5: connection.ping_intervall: unknown setting; did you mean ping_interval?",
-        "qehost.toml:6: connection.pong_timeout: Expected `float`, got `str`",
-        "qehost.toml:7: connection.reconnect_delay: Expected `float` > 0.0",
-        "qehost.toml:9: jornal.keep: unknown setting; did you mean journal?",
+        "qehost.toml:5: connection.ping_intervall: unknown setting (did you mean ping_interval?)",
+        'qehost.toml:6: connection.pong_timeout: expected a number > 0 and ≤ 86,400, got "soon"',
+        "qehost.toml:7: connection.reconnect_delay: expected a number > 0 and ≤ 86,400, got -1",
+        "qehost.toml:9: jornal.keep: unknown setting (did you mean journal?)",
     ]
 
 
@@ -147,7 +148,7 @@ def test_a_plugins_own_settings_are_kept_for_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[", "x = ", "\x00"])
 def test_a_broken_file_is_one_clear_mistake(tmp_path: Path, text: str) -> None:
     (mistake,) = mistakes(written(tmp_path, text))
-    assert "qehost.toml: not valid TOML" in mistake
+    assert mistake.startswith("qehost.toml:1: not valid TOML: ") or "at end of" in mistake
 
 
 def test_a_file_that_is_not_there_is_one_clear_mistake(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 
 from qehost import config
 from qehost.cli.failure import failing_clearly
+from qehost.cli.settings_file import config_option
 from qehost.errors import ConfigError
 from qehost.rest.account import account_api
 from qehost.settings import AccountSettings
@@ -18,20 +19,14 @@ __all__ = ["command"]
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The settings' file (TOML).",
-)
+@config_option
 @click.option("--account", "name", metavar="NAME", help="Which one, where there are several.")
 @click.option("--rest-url", metavar="URL", help="Where REST is.")
 @click.option("--protocol", type=click.Choice(["v2", "v1"]), help="The stream's version.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with the end in seconds.")
 @failing_clearly
 def command(
-    file: Path | None,
+    config_file: Path | None,
     name: str | None,
     rest_url: str | None,
     protocol: str | None,
@@ -45,7 +40,7 @@ def command(
     The key goes to standard output, everything else to standard error.
     """
     flags = {"rest_url": rest_url, "protocol": protocol}
-    name, account = _chosen(config.load(file, flags).settings.accounts, name)
+    name, account = _chosen(config.load(config_file, flags).settings.accounts, name)
     api = account_api(account)
     if not api.has_credentials:
         mistake = (

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from qehost import config
 from qehost.cli.failure import failing_clearly
+from qehost.cli.settings_file import config_option
 from qehost.host.finding import find
 from qehost.host.loading import Report, load
 
@@ -32,13 +33,7 @@ No plugin is installed.
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The settings' file (TOML).",
-)
+@config_option
 @click.option(
     "-p",
     "specs",
@@ -48,13 +43,13 @@ No plugin is installed.
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each plugin.")
 @failing_clearly
-def command(file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
+def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
     """List the plugins that are installed or given with -p, and what became of them.
 
     They are imported and configured as for a run, and not started.  A plugin that can't be used is
     listed with the reason, and is no failure of this command.
     """
-    candidates = find(specs, config.load(file).settings.plugins)
+    candidates = find(specs, config.load(config_file).settings.plugins)
     # What a plugin prints when it is imported must not get into the list.
     with redirect_stdout(sys.stderr):
         reports = load(candidates).reports

@@ -11,6 +11,7 @@ import click
 
 from qehost import config
 from qehost.cli.failure import failing_clearly
+from qehost.cli.settings_file import config_option
 from qehost.state import StateFolder
 
 __all__ = ["where"]
@@ -19,13 +20,7 @@ __all__ = ["where"]
 def where(function: Callable[..., None]) -> Callable[..., None]:
     """The options that say which state folder; the command gets a `StateFolder`."""
 
-    @click.option(
-        "-c",
-        "--config",
-        "config_file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="The settings' file (TOML), for its state_dir.",
-    )
+    @config_option
     @click.option(
         "--state-dir", type=click.Path(file_okay=False, path_type=Path), help="The state folder."
     )

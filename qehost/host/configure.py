@@ -2,42 +2,75 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from qehost.catalogue import kind_of
 from qehost.errors import ConfigError
-from qehost.host.names import suggestion
+from qehost.names import suggestion
+from qehost.secret import resolving
+from qehost.sources import located
 
 __all__ = ["configure"]
 
 
-def configure(config: type[msgspec.Struct], own: Mapping[str, Any], section: str) -> Any:
+def configure(
+    config: type[msgspec.Struct],
+    own: Mapping[str, Any],
+    section: str,
+    *,
+    places: Mapping[str, str] | None = None,
+    folder: str = "",
+) -> Any:
     """An instance of `config`.  `section` is where the settings stand: `plugins.NAME`.
 
-    Texts that read as numbers or booleans are taken as such: the environment has nothing else.
+    Texts that read as numbers or booleans are taken as such, and as lists and tables where those
+    are needed: the environment has nothing else.  Fields of the type `Secret` are resolved, a
+    relative file from `folder`.  `places` are put in front of the mistakes.
 
     Raises `ConfigError` with every mistake.  Unknown settings are mistakes at any depth, whatever
     the struct itself says: a mistyped name must not silently mean the default.
     """
-    mistakes = list(_unknown(inspect.type_info(config), own, section))
+    info = inspect.type_info(config)
+    assert isinstance(info, inspect.StructType)
+    kinds = {field.encode_name: field.type for field in info.fields}
+    own = {name: _read(value, kinds.get(name)) for name, value in own.items()}
+    hook = resolving(os.environ, Path(folder))
+    mistakes = list(_unknown(info, own, section))
     for field in msgspec.structs.fields(config):
         name = field.encode_name
         if name in own:
             try:
-                msgspec.convert(own[name], field.type, strict=False)
+                msgspec.convert(own[name], field.type, strict=False, dec_hook=hook)
             except msgspec.ValidationError as error:
                 mistakes.append(_told(error, f"{section}.{name}"))
         elif field.required:
-            mistakes.append(f"{section}.{name}: a value is needed")
-    if mistakes:
-        raise ConfigError(mistakes)
-    try:
-        return msgspec.convert(dict(own), config, strict=False)
-    except msgspec.ValidationError as error:  # what `__post_init__` says of the whole
-        raise ConfigError([_told(error, section)]) from None
+            mistakes.append(f"{section}.{name}: a value is needed: {kind_of(kinds[name])}")
+    if not mistakes:
+        try:
+            return msgspec.convert(own, config, strict=False, dec_hook=hook)
+        except msgspec.ValidationError as error:  # what `__post_init__` says of the whole
+            mistakes.append(_told(error, section))
+    raise ConfigError([located(mistake, places or {}) for mistake in mistakes]) from None
+
+
+def _read(value: Any, kind: inspect.Type | None) -> Any:
+    """A text that stands for a list or a table, as the environment has them."""
+    if isinstance(kind, inspect.Metadata):
+        return _read(value, kind.type)
+    tables = inspect.StructType | inspect.DictType | inspect.ListType | inspect.VarTupleType
+    if isinstance(value, str) and isinstance(kind, tables | inspect.SetType):
+        try:
+            return tomllib.loads(f"x = {value}")["x"]
+        except tomllib.TOMLDecodeError:
+            return value
+    return value
 
 
 def _unknown(expected: inspect.Type, value: Any, path: str) -> Iterator[str]:

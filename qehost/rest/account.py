@@ -27,7 +27,7 @@ def account_api(account: AccountSettings, tls: ssl.SSLContext | None = None) -> 
         private_key=_text(account.private_key),
         private_key_pass=_text(account.private_key_pass),
         ssl_context=tls or tls_context(account.ca_file, account.client_cert, account.client_key),
-        proxy=account.proxy,
+        proxy=account.proxy.reveal(),
     )
 
 

@@ -1,0 +1,184 @@
+"""What there is to set, in words: for the annotated file, the documentation and the mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import NODEFAULT, inspect
+
+from qehost.names import suggestion
+from qehost.secret import Secret, masked
+from qehost.settings import (
+    AccountSettings,
+    ConnectionSettings,
+    HostSettings,
+    JournalSettings,
+    LogSection,
+)
+
+__all__ = [
+    "NEEDED",
+    "SECTIONS",
+    "TOP",
+    "Setting",
+    "is_path",
+    "is_secret",
+    "kind_of",
+    "listed",
+    "plain",
+    "shown",
+    "unknown",
+]
+
+NEEDED = object()
+"""In place of a default where there is none."""
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "connection": ConnectionSettings,
+    "journal": JournalSettings,
+    "host": HostSettings,
+    "log": LogSection,
+}
+TABLES = "accounts", "plugins"
+"""Sections that have a name below them."""
+TOP = "state_dir", *TABLES, *SECTIONS
+
+
+class Setting(NamedTuple):
+    """One field of a section."""
+
+    name: str
+    kind: str
+    """What it takes: `a number > 0`."""
+    unit: str
+    default: Any
+    """As TOML has it: numbers, texts, lists, dictionaries; None: unset; or `NEEDED`."""
+    example: Any
+    """What to write where there is no default to show, or None."""
+    description: str
+    inner: tuple[Setting, ...]
+    """The fields of a table in it."""
+
+
+def listed(struct: type[msgspec.Struct]) -> Iterator[Setting]:
+    """The settings of a section, in order."""
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    for field in info.fields:
+        meta = field.type if isinstance(field.type, inspect.Metadata) else None
+        extra = (meta and meta.extra) or {}
+        schema = (meta and meta.extra_json_schema) or {}
+        bare = meta.type if meta else field.type
+        yield Setting(
+            field.encode_name,
+            kind_of(field.type),
+            extra.get("unit", ""),
+            _default(field),
+            next(iter(schema.get("examples", ())), None),
+            " ".join(schema.get("description", "").split()),
+            tuple(listed(bare.cls)) if isinstance(bare, inspect.StructType) else (),
+        )
+
+
+def plain(value: Any) -> Any:
+    """A value as TOML could have it; secrets as dots."""
+    return msgspec.to_builtins(value, enc_hook=lambda inner: masked("", inner))
+
+
+def is_secret(kind: inspect.Type) -> bool:
+    """Whether a setting of this type holds a secret."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return is_secret(inner)
+        case inspect.UnionType(types=types):
+            return any(map(is_secret, types))
+        case _:
+            return isinstance(kind, inspect.CustomType) and kind.cls is Secret
+
+
+def is_path(kind: inspect.Type) -> bool:
+    """Whether it is the path of a file."""
+    return isinstance(kind, inspect.Metadata) and bool((kind.extra or {}).get("path"))
+
+
+def shown(value: Any) -> str:
+    """A value as it is quoted in a mistake."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _quoted(value)
+
+
+def unknown(path: Sequence[str]) -> str:
+    """What is wrong with a setting that nothing takes, and what was probably meant."""
+    section, *rest = path
+    if section in TABLES and len(rest) < 2:
+        name = rest[0] if rest else "NAME"
+        return f"is a section, written as [{section}.{name}]"
+    if section in SECTIONS and not rest:
+        return f"is a section, written as [{section}]"
+    if section == "accounts":
+        name, known = rest[1], AccountSettings.__struct_fields__
+    elif section in SECTIONS:
+        name, known = rest[0], SECTIONS[section].__struct_fields__
+    else:
+        name, known = section, TOP
+    if name in known:
+        return f"is no table, it takes one value: {name} = …"
+    if hint := suggestion(name, known):
+        return f"unknown setting{hint}"
+    others: dict[str, type[msgspec.Struct]] = {"accounts.NAME": AccountSettings, **SECTIONS}
+    for other, struct in others.items():
+        if path[-1] in struct.__struct_fields__:
+            return f"unknown setting (there is one of this name in [{other}])"
+    return f"unknown setting (known here: {', '.join(known)})"
+
+
+def _default(field: inspect.Field) -> Any:
+    if field.default is not NODEFAULT:
+        return plain(field.default)
+    if field.default_factory is not NODEFAULT:
+        return plain(field.default_factory())
+    return NEEDED
+
+
+def kind_of(kind: inspect.Type) -> str:
+    """What a setting of this type takes, in words."""
+    match kind:
+        case inspect.Metadata(type=inner, extra_json_schema=schema):
+            return (schema or {}).get("title") or kind_of(inner)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType():
+            return f"a whole number{_bounds(kind)}"
+        case inspect.FloatType():
+            return f"a number{_bounds(kind)}"
+        case inspect.StrType():
+            return f"a text that matches {kind.pattern}" if kind.pattern else "a text"
+        case inspect.LiteralType(values=values):
+            return " or ".join(map(_quoted, values))
+        case inspect.EnumType(cls=cls):
+            return " or ".join(_quoted(each.value) for each in cls)
+        case inspect.CustomType(cls=cls) if cls is Secret:
+            return 'a secret: { env = "NAME" } or { file = "PATH" }'
+        case inspect.UnionType(types=types):
+            return " or ".join(kind_of(t) for t in types if not isinstance(t, inspect.NoneType))
+        case inspect.ListType() | inspect.SetType() | inspect.VarTupleType():
+            return f"a list, each {kind_of(kind.item_type)}"
+        case inspect.StructType() | inspect.DictType():
+            return "a table"
+        case _:
+            return "a value"
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    bounds = {">": kind.gt, "≥": kind.ge, "<": kind.lt, "≤": kind.le}
+    told = [f"{sign} {bound:,g}" for sign, bound in bounds.items() if bound is not None]
+    return f" {' and '.join(told)}" if told else ""
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
