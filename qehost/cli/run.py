@@ -165,6 +165,7 @@ def _host_tasks(
             state_dir=settings.state_dir,
             strict=strict,
             log=log,
+            account_settings=settings.accounts,
         )
         for name in sorted(names)
     ]

@@ -6,9 +6,22 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["Context"]
+from qehost.errors import Error
+
+if TYPE_CHECKING:
+    from qehost.rest.api import API
+
+__all__ = ["ApiOf", "Context", "no_api"]
+
+ApiOf: TypeAlias = "Callable[[str], API]"
+"""From an account's name to its REST client."""
+
+
+def no_api(account: str) -> API:
+    """Where there is no REST."""
+    raise Error(f"there is no REST interface to reach account {account} by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,18 @@ class Context:
     _folder: Path
     stop: Callable[[str], None] = field(repr=False)
     """`stop(reason)` asks the whole of qehost to end in an orderly way.  It returns at once."""
+    _api: ApiOf = field(repr=False, default=no_api)
+
+    def api(self, account: str) -> API:
+        """The account's REST client, signed with its credentials, which it does not show.
+
+        It is made at the first call, shared by the plugins of a process, may be used from any
+        thread, and is closed after `on_stop`.  A call takes the time of a round trip, and ten
+        seconds at worst: in a hook that is time in which no plugin of this process gets an event.
+
+        Raises `Error` for an account that does not exist or has no credentials.
+        """
+        return self._api(account)
 
     @property
     def logger(self) -> logging.Logger:

@@ -19,6 +19,7 @@ from typing import Literal
 
 from qehost.errors import ConfigError, UnknownPlugin
 from qehost.hookspecs import PROJECT
+from qehost.host.compatibility import own_requirements
 from qehost.host.names import canonical, suggestion
 from qehost.settings import PluginSettings
 
@@ -44,6 +45,8 @@ class Candidate:
     """The distribution that it was installed with; `""` for a module given by `-p`."""
     version: str = ""
     """The distribution's version."""
+    requires: tuple[str, ...] = ()
+    """What the distribution requires of qehost, as in its metadata: `qehost>=0.1,<0.2`."""
     settings: PluginSettings = DEFAULTS
     wanted: Wanted = "yes"
     why: str = ""
@@ -107,6 +110,7 @@ def installed() -> Iterator[Candidate]:
             # A folder without METADATA, such as an interrupted pip leaves, has no name.
             name = (distribution.metadata.get_all("Name") or [""])[0]
             version = distribution.version if name else ""
+            requires = tuple(own_requirements(distribution.requires or ()))
             points = [point for point in distribution.entry_points if point.group == PROJECT]
         except Exception as error:  # noqa: BLE001 — metadata is any file on sys.path; see above
             logger.warning(
@@ -120,7 +124,9 @@ def installed() -> Iterator[Candidate]:
         # one or as what is left of an older version: the first one counts, as in importlib.
         if points and (key := canonical(name) or text) not in seen:
             seen.add(key)
-            yield from (Candidate(each.name, each.value, name, version) for each in points)
+            yield from (
+                Candidate(each.name, each.value, name, version, requires) for each in points
+            )
 
 
 def _by_module(spec: str, found: Iterable[Candidate]) -> Candidate | None:

@@ -12,23 +12,27 @@ import re
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from qehost.errors import ConfigError, PluginError
 from qehost.hookspecs import PROJECT
+from qehost.host.compatibility import unmet
 from qehost.host.configure import configure
-from qehost.host.context import Context
+from qehost.host.context import ApiOf, Context, no_api
 from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Implementation, Marks, describe
 from qehost.host.finding import Candidate
 from qehost.host.names import canonical
 from qehost.host.registry import Registry
 
-__all__ = ["Plugins", "Report", "State", "implementations", "load"]
+if TYPE_CHECKING:
+    from qehost.rest.api import API
+
+__all__ = ["Plugins", "Report", "State", "implementations", "imported", "load"]
 
 logger = logging.getLogger("qehost.host")
 
@@ -51,6 +55,8 @@ class Report(msgspec.Struct, frozen=True):
     state: State
     why: str
     """For every state but `loaded`: why."""
+    warnings: tuple[str, ...] = ()
+    """What the plugin uses and a later qehost will no longer have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Plugins:
     """The names of the loaded plugins, in calling order, each with its own configuration."""
     implementations: dict[str, tuple[Implementation, ...]]
     """By hook, in calling order."""
+    objects: dict[str, Any] = field(default_factory=dict)
+    """The loaded plugins themselves: the module, the object, or what was built of the class."""
 
     @property
     def failed(self) -> tuple[Report, ...]:
@@ -69,12 +77,29 @@ class Plugins:
         return tuple(report for report in self.reports if report.state == "failed")
 
     def contexts(
-        self, accounts: Sequence[str], state_dir: Path, stop: Callable[[str], None]
+        self,
+        accounts: Sequence[str],
+        state_dir: Path,
+        stop: Callable[[str], None],
+        api: ApiOf = no_api,
     ) -> dict[str, Context]:
         """What each plugin's `on_start` receives.  `state_dir` is qehost's own."""
+
+        # Functions of their own, as a bound method leads to whatever its object holds.
+        def ask_to_stop(reason: str) -> None:
+            stop(reason)
+
+        def api_of(account: str) -> API:
+            return api(account)
+
         return {
             name: Context(
-                name, tuple(accounts), config, state_dir / "plugins" / _folder(name), stop
+                name,
+                tuple(accounts),
+                config,
+                state_dir / "plugins" / _folder(name),
+                ask_to_stop,
+                api_of,
             )
             for name, config in self.configs.items()
         }
@@ -96,15 +121,25 @@ class Plugins:
         )
 
 
-def load(candidates: Iterable[Candidate], process: str | None = None) -> Plugins:
+def imported(candidate: Candidate) -> Any:
+    """What the candidate's value leads to.  Raises whatever the import raises."""
+    return importlib.metadata.EntryPoint(candidate.name, candidate.value, PROJECT).load()
+
+
+def load(
+    candidates: Iterable[Candidate],
+    process: str | None = None,
+    source: Callable[[Candidate], Any] = imported,
+) -> Plugins:
     """Load the wanted ones among `candidates` (from `finding.find`), in their order.
 
     With `process`, only those that run in the host process of that name; the others are left out
-    of the reports, too.
+    of the reports, too.  `source` gives the module, object or class of a candidate.
     """
     registry = Registry()
     reports: list[Report] = []
     configs: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     for candidate in candidates:
         if process is not None and candidate.settings.process != process:
             continue
@@ -113,28 +148,31 @@ def load(candidates: Iterable[Candidate], process: str | None = None) -> Plugins
             reports.append(_report(candidate, state, candidate.why))
             continue
         try:
-            config, hooks = _load_one(candidate, registry)
+            plugin, config, hooks = _load_one(candidate, registry, source)
         except PluginError as error:
             # The report tells; the traceback is for the plugin's author.
             logger.debug("%s", error, exc_info=error.__cause__)
             reports.append(_report(candidate, "failed", error.text))
             continue
         configs[candidate.name] = config
-        reports.append(_report(candidate, "loaded", "", hooks))
+        objects[candidate.name] = plugin
+        warnings = registry.warnings(candidate.name)
+        reports.append(_report(candidate, "loaded", "", hooks, warnings))
         if not hooks:
             logger.warning("plugin %s implements no hook", candidate.name)
-    return Plugins(
-        tuple(reports),
-        configs,
-        implementations(registry),
-    )
+        for text in warnings:
+            logger.warning("plugin %s: %s", candidate.name, text)
+    return Plugins(tuple(reports), configs, implementations(registry), objects)
 
 
-def _load_one(candidate: Candidate, registry: Registry) -> tuple[Any, tuple[str, ...]]:
-    """The plugin's configuration and its hooks.  Raises `PluginError`."""
+def _load_one(
+    candidate: Candidate, registry: Registry, source: Callable[[Candidate], Any]
+) -> tuple[Any, Any, tuple[str, ...]]:
+    """The plugin, its configuration and its hooks.  Raises `PluginError`."""
     value = candidate.value
-    point = importlib.metadata.EntryPoint(candidate.name, value, PROJECT)
-    found = _guarded(candidate, f"{value} can't be imported", point.load)
+    if why := unmet(candidate.requires):
+        raise _refusal(candidate, why)
+    found = _guarded(candidate, f"{value} can't be imported", partial(source, candidate))
     examined = f"{value} can't be examined"
     kind = _guarded(candidate, examined, partial(getattr, found, "Config", None))
     config = _configured(candidate, kind)
@@ -143,7 +181,7 @@ def _load_one(candidate: Candidate, registry: Registry) -> tuple[Any, tuple[str,
         build = partial(cls) if kind is None else partial(cls, config)
         found = _guarded(candidate, f"{value} can't be built", build)
     add = partial(registry.add, found, candidate.name, candidate.source)
-    return config, _guarded(candidate, examined, add, PluginError)
+    return found, config, _guarded(candidate, examined, add, PluginError)
 
 
 def _configured(candidate: Candidate, kind: Any) -> Any:
@@ -200,7 +238,13 @@ def _refusal(candidate: Candidate, text: str) -> PluginError:
     return PluginError(candidate.name, text, candidate.source)
 
 
-def _report(candidate: Candidate, state: State, why: str, hooks: tuple[str, ...] = ()) -> Report:
+def _report(
+    candidate: Candidate,
+    state: State,
+    why: str,
+    hooks: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Report:
     return Report(
         name=candidate.name,
         distribution=candidate.distribution,
@@ -211,6 +255,7 @@ def _report(candidate: Candidate, state: State, why: str, hooks: tuple[str, ...]
         hooks=hooks,
         state=state,
         why=why,
+        warnings=warnings,
     )
 
 

@@ -8,6 +8,7 @@ implementation is checked first, with texts that an author can act on.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -30,6 +31,7 @@ class Registry(pluggy.PluginManager):
     def __init__(self) -> None:
         super().__init__(hookspecs.PROJECT)
         self.add_hookspecs(hookspecs)
+        self._warnings: dict[str, tuple[str, ...]] = {}
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """A function named like a hook is one, marked or not."""
@@ -53,7 +55,10 @@ class Registry(pluggy.PluginManager):
         try:
             for attribute in dir(plugin):
                 self._check(plugin, attribute)
-            self.register(plugin, name)
+            # pluggy warns where a hookspec says so by warn_on_impl or warn_on_impl_args.
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                self.register(plugin, name)
         except Refusal as refusal:
             raise PluginError(name, str(refusal), source) from None
         except (pluggy.PluginValidationError, ValueError) as error:
@@ -61,8 +66,13 @@ class Registry(pluggy.PluginManager):
             other = self.get_name(plugin)
             text = f"it is the same object as plugin {other}" if other else str(error)
             raise PluginError(name, text, source) from None
+        self._warnings[name] = tuple(str(each.message) for each in told)
         implemented = {caller.name for caller in self.get_hookcallers(plugin) or ()}
         return tuple(hook for hook in HOOKS if hook in implemented)
+
+    def warnings(self, name: str) -> tuple[str, ...]:
+        """What this plugin uses of the hooks and should no longer."""
+        return self._warnings.get(name, ())
 
     def implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
         """The implementations of a hook: `tryfirst`, plain, `trylast`, each as registered."""

@@ -38,7 +38,7 @@ class Calls:
         self.http = http
         self.clock = VenueClock(self._read_time, now)
         self._sign = sign
-        self._secrets = list(secrets)
+        self._blot = _blotter(secrets)
         self._retries = retries
         self._rng = random.Random()
 
@@ -82,7 +82,7 @@ class Calls:
         body: Mapping[str, Any] | None,
         signed: bool,
     ) -> Answer:
-        secrets = self._secrets
+        made: list[str] = []
         text = form_encode(query)
         if signed:
             if self._sign is None:
@@ -92,9 +92,9 @@ class Calls:
             signature = self._sign(string_to_sign(fields, body))
             encoded = quote_plus(signature)
             text = f"{form_encode(fields)}&signature={encoded}"
-            secrets = [*secrets, signature, encoded]
+            made = [signature, encoded]
         reply = self.http.send(method, path, text, None if body is None else body_text(body))
-        return read(reply, lambda shown: _blot(shown, secrets))
+        return read(reply, lambda shown: self._blot(shown, made))
 
     def _read_time(self) -> int:
         # Not by `call`: what was repeated after a pause would measure the pause.
@@ -130,7 +130,13 @@ def _add(error: RestError, words: str) -> None:
             error.error_message = f"{error.error_message} ({words})"
 
 
-def _blot(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "••••")
-    return text
+def _blotter(secrets: Iterable[str]) -> Callable[[str, Iterable[str]], str]:
+    """What takes the secrets, and more of them, out of a text.  No attribute leads to them."""
+    lasting = tuple(secrets)
+
+    def blot(text: str, more: Iterable[str]) -> str:
+        for secret in (*lasting, *more):
+            text = text.replace(secret, "••••")
+        return text
+
+    return blot

@@ -88,7 +88,9 @@ class Http:
         self.address = without_credentials(base_url).rstrip("/")
         self.timeout = timeout
         self._prefix = parts.path.rstrip("/")
-        self._headers = {"User-Agent": f"qehost/{version('qehost')}", **headers}
+        fixed = {"User-Agent": f"qehost/{version('qehost')}", **headers}
+        # Functions, as no attribute may lead to the API key or the proxy's password.
+        self._headers = lambda query: {**fixed, QUERY: query}
         self._live: WeakSet[_Connection] = WeakSet()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -97,7 +99,7 @@ class Http:
             port,
             maxsize=KEPT,
             default_port=default_port,
-            dial=partial(dial, proxy=chosen, tls=tls),
+            dial=lambda host, port, deadline: dial(host, port, deadline, proxy=chosen, tls=tls),
             opened=self._opened,
         )
         # TLS is the dial's business, so this class serves https, too.
@@ -124,7 +126,7 @@ class Http:
                 method,
                 self._prefix + path,
                 body=None if body is None else body.encode(),
-                headers={**self._headers, QUERY: query},
+                headers=self._headers(query),
                 timeout=urllib3.Timeout(total=self.timeout),
                 retries=False,
                 redirect=False,
