@@ -24,6 +24,8 @@ class Errands:
         self._wake, self._ring = socket.socketpair()
         self._wake.setblocking(False)
         self._ring.setblocking(False)
+        self.running = 0
+        """How many have not come back."""
 
     def fileno(self) -> int:
         """Readable when `collect` has something to do."""
@@ -55,6 +57,7 @@ class Errands:
                 # Full: it will wake up anyway.  Closed: nobody wants to know any more.
                 return
 
+        self.running += 1
         threading.Thread(target=errand, name=f"qehost-{name}", daemon=True).start()
 
     def collect(self) -> None:
@@ -66,7 +69,13 @@ class Errands:
                 callback = self._done.get_nowait()
             except queue.Empty:
                 return
+            self.running -= 1
             callback()
+
+    def close(self) -> None:
+        """Nobody wants to know any more what those that still run bring."""
+        self._wake.close()
+        self._ring.close()
 
 
 def _bind(function: Callable[[Any], None], argument: Any) -> Callable[[], None]:

@@ -216,7 +216,7 @@ class Link:
             f"{url}?{urlencode({'listen_key': key.text})}",
             timeout=self.settings.connect_timeout,
             tls=self.tls,
-            proxy=self.account.proxy,
+            proxy=self.account.proxy.reveal(),
             max_message=self.settings.max_message,
         )
 
@@ -246,8 +246,7 @@ class Link:
         self.state.enter("connected")
         # Subscribed first, now it is read what came before; after a change of keys, too, because
         # the venue may have left the old connection open and silent.
-        self.recovery.gap(down_since, at)
-        self.recovery.opened(now, at)
+        self.recovery.opened(down_since, now, at)
 
     def _not_opened(self, error: Exception, key_number: int) -> None:
         self._connecting = False
@@ -273,19 +272,19 @@ class Link:
         stream = self.stream
         if stream is None:
             return
+        now = self.clock()
+        handing_over = self._handing_over(now)
         self.unwatch(stream)
         if error.close_code == WITHOUT_CLOSE_FRAME:
             stream.abort()
         else:
             # Closing over unread bytes would send a reset, which overtakes our close frame.
             self.errands.run("close", stream.close, lambda _: None, lambda _: None)
-        now = self.clock()
         self.stream = self.heartbeat = None
         self._down_at = now
         self.recovery.closed()
         self._unsaid = error
-        if self._connecting or self._making_key:
-            # A new key ends the old connection, if the venue is strict.  The new one is on its way.
+        if handing_over:
             log.info("the venue ended the old connection before the new one was open: %s", error)
             self._connect_at = now
             self.state.enter("connecting")
@@ -297,6 +296,13 @@ class Link:
         self._say_disconnected(f"Connecting again in {delay:.1f} s")
         if error.close_code == POLICY_VIOLATION:
             self._tell(self.keys.refused(self._key_in_use, now))
+
+    def _handing_over(self, now: float) -> bool:
+        """Whether a new key is on its way: a strict venue ends the old connection with the old key,
+        which may be seen before the answer that brings the new one."""
+        if self._connecting or self._making_key:
+            return True
+        return self._key_to_connect_with(now) is not None and now >= self._connect_at
 
     def _say_disconnected(self, outlook: str = "") -> None:
         """Tell the end of the connection, unless that was done."""

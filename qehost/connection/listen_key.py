@@ -106,8 +106,8 @@ def make_key(api: API, version: str) -> Made:
 class ListenKeys:
     """The keys of one account.
 
-    `given` is a key that was made elsewhere: it is used as it is and can't be renewed.  Without it
-    keys are made, for which there must be credentials (`can_make`).
+    `given` is a key that was made elsewhere: it is used as it is until the venue refuses it.  After
+    that, or without it, keys are made, for which there must be credentials (`can_make`).
 
     Raises:
         ListenKeyError: there is neither.
@@ -127,8 +127,9 @@ class ListenKeys:
                 "api_secret (QEHOST_API_KEY, QEHOST_API_SECRET), or listen_key (QEHOST_LISTEN_KEY)"
             )
         self._given = bool(given)
+        self._can_make = can_make
         self._key = Key(given, 1) if given else None
-        self._made = 0  # how many
+        self._numbered = 1 if given else 0  # how many keys there were
         self._busy = False
         self._renew_before = renew_before
         self._rng = rng or random.Random()
@@ -143,7 +144,7 @@ class ListenKeys:
     @property
     def warning(self) -> str:
         """What the user should know from the start; `""`: nothing."""
-        if not self._given:
+        if not self._given or self._can_make:
             return ""
         return (
             "the listen key was given, so it can't be renewed: the stream ends for good when the "
@@ -173,8 +174,8 @@ class ListenKeys:
         """A key was made: it is the current one from now on."""
         self._busy = False
         self._failures = 0
-        self._made += 1
-        self._key = Key(made.text, self._made)
+        self._numbered += 1
+        self._key = Key(made.text, self._numbered)
         self._made_at = now
         self._expires = now + made.lifetime
         # A key with a short life is renewed at half of it.
@@ -258,6 +259,13 @@ class ListenKeys:
         )
 
     def _given_refused(self, now: float) -> ListenKeyError:
+        if self._can_make:
+            self._given = False
+            self._key = None
+            return ListenKeyError(
+                "the venue refused the listen key that was given: it has ended, or a newer one has "
+                "taken its place. One is made with the credentials instead"
+            )
         delay = self._delay(*REJECTED, self._failures)
         self._failures += 1
         self._not_before = now + delay

@@ -32,9 +32,12 @@ class Log(Protocol):
 
 
 class Outlet:
-    """`protected` tells whether what is received is being journalled."""
+    """`protected` tells whether what is received is being journalled.
 
-    def __init__(self, journal: Log, queue_bytes: int, clock: Callable[[], float]) -> None:
+    Without a journal (None) what a queue does not take is lost; `take_lost` tells how much.
+    """
+
+    def __init__(self, journal: Log | None, queue_bytes: int, clock: Callable[[], float]) -> None:
         self._journal = journal
         self._queue_bytes = queue_bytes
         self._clock = clock
@@ -43,10 +46,11 @@ class Outlet:
         self._unprotected = 0
         self.lost = 0
         """Events that some host process will not get, since its queue was full, too."""
+        self._lost_told = 0
 
     @property
     def protected(self) -> bool:
-        return self._unprotected == 0
+        return self._journal is not None and self._unprotected == 0
 
     @property
     def writers(self) -> list[BatchWriter]:
@@ -71,12 +75,23 @@ class Outlet:
         for host, writer in list(self._writers.items()):
             if writer.closed:
                 del self._writers[host]
-            elif not writer.offer(batch) and problem:
+            elif not writer.offer(batch) and (problem or self._journal is None):
                 self.lost += len(events)
                 lost_for.append(host)
         if problem and self._clock() >= self._say_at:
             self._say_at = self._clock() + SAY_EVERY
             self._say(problem, lost_for)
+
+    def take_lost(self) -> int:
+        """How many events were lost for want of a journal, each counted once.
+
+        0 as long as a queue takes nothing more: the first event after this call, and no other,
+        comes after the hole.
+        """
+        if self._journal is not None or self.lost == self._lost_told or self.writers:
+            return 0
+        lost, self._lost_told = self.lost - self._lost_told, self.lost
+        return lost
 
     def close(self) -> None:
         for writer in self._writers.values():
@@ -85,6 +100,8 @@ class Outlet:
 
     def _keep(self, batch: bytes, events: Sequence[AnyEvent]) -> JournalError | None:
         """Journal a batch; why that was not possible."""
+        if self._journal is None:
+            return None
         first, last = events[0], events[-1]
         try:
             # Also while it fails: it says so at once, and it counts the events that it misses.

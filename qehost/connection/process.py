@@ -7,6 +7,7 @@ read again.
 
 from __future__ import annotations
 
+import logging
 import select
 import selectors
 import sys
@@ -29,11 +30,14 @@ from qehost.control import (
     Stop,
 )
 from qehost.dial import tls_context
-from qehost.errors import Error
+from qehost.errors import Error, GapError
 from qehost.journal import Journal
+from qehost.pipeline import Pipeline
 from qehost.state import StateFolder
 
-__all__ = ["main"]
+__all__ = ["Connection", "main"]
+
+log = logging.getLogger("qehost.connection")
 
 COULD_NOT_START, GAVE_UP = 3, 5
 REPORT_EVERY = 1.0
@@ -47,18 +51,30 @@ def main(task: ConnectionTask, control: Pipe) -> None:
     try:
         folder = StateFolder(task.state_dir).journal(task.account)
         with Journal(folder, task.journal.durability) as journal:
-            Connection(task, supervisor, journal).run()
+            Connection(task, supervisor, journal, *restore(task.account, journal)).run()
     except Error as error:
         supervisor.send(Refused(f"account {task.account}: {error}", COULD_NOT_START))
         sys.exit(COULD_NOT_START)
 
 
 class Connection:
-    def __init__(self, task: ConnectionTask, control: Control, journal: Journal) -> None:
+    """`pipeline` and `last_heard` (epoch ns, 0: never) are what earlier processes left.
+
+    Without a journal (None) events that the queue has no room for are lost, and `on_error` is told.
+    """
+
+    def __init__(
+        self,
+        task: ConnectionTask,
+        control: Control,
+        journal: Journal | None,
+        pipeline: Pipeline,
+        last_heard: int,
+    ) -> None:
         self.control = control
         self.clock = time.monotonic
         self.account = task.account
-        self.pipeline, last_heard = restore(task.account, journal)
+        self.pipeline = pipeline
         self.outlet = Outlet(journal, task.host.queue_bytes, self.clock)
         self.errands = Errands()
         self.selector = selectors.DefaultSelector()
@@ -76,6 +92,7 @@ class Connection:
             last_heard,
         )
         self.report_at = self.clock()
+        self.reported = ""
         self.order: Stop | None = None
 
     def _watch(self, stream: Stream) -> None:
@@ -98,8 +115,10 @@ class Connection:
         now = self.clock()
         for writer in self.outlet.writers:
             writer.flush()
+        if lost := self.outlet.take_lost():
+            self._tell_lost(lost)
         self.link.keep_time(now)
-        if now >= self.report_at:
+        if now >= self.report_at or self.link.state.name != self.reported:
             self.report_at = now + REPORT_EVERY
             self._report()
 
@@ -125,8 +144,18 @@ class Connection:
                 case Stop() as order:
                     self.order = order
 
+    def _tell_lost(self, lost: int) -> None:
+        error = GapError(
+            f"{lost} events were lost: they came faster than they were taken for longer than the "
+            "queue has room for. Handle events faster, make the queue larger, or use a journal, "
+            "in which they would wait"
+        )
+        log.error("%s", error)
+        self.outlet.emit([self.pipeline.problem(error, time.time_ns())])
+
     def _report(self) -> None:
         state = self.link.state
+        self.reported = state.name
         self.control.send(
             ConnectionStatus(
                 state.name,
@@ -148,5 +177,6 @@ class Connection:
             for writer in self.outlet.writers:
                 writer.flush()
         self.outlet.close()
+        self.errands.close()
         self._report()
         self.control.send(Ended(0))

@@ -2,6 +2,10 @@
 
 There are three reasons to read: the stream was not heard for a while, it is to be compared with
 REST every so often (`catch_up_interval`), or it says nothing and might be mute (`mute_after`).
+
+After a gap REST is read at once, and a second time shortly after.  At some venues a stream begins
+a moment after its handshake, and at some REST learns of a change a moment after it was pushed:
+between the two a change could fall through.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ log = logging.getLogger("qehost.connection")
 
 LONGEST_GAP = 7 * 86_400
 """Seconds.  What lies further back is history, not something that was just missed."""
+SECOND_LOOK = 5.0
+"""Seconds after a connection has opened."""
 SLICE = 500
 """Events that are journalled and handed over in one batch."""
 
@@ -56,33 +62,21 @@ class Recovery:
         self._compare_at = NEVER
         self._mute: MuteWatch | None = None
 
-    def gap(self, since: int, until: int) -> None:
-        """The stream was not heard between these two times (epoch ns; `since` 0: never before)."""
-        since = min(since, until)  # the clock may have been set back in between
-        earliest = until - LONGEST_GAP * 10**9
-        if 0 < since < earliest:
-            self._tell(
-                GapError(
-                    f"what happened from {Window(since, earliest)} was missed and is not read "
-                    "again, because it is too long ago: look at the venue's own history"
-                )
-            )
-            since = earliest
-        self._tell(self._gaps.add(since, until))
-
-    def opened(self, now: float, at: int) -> None:
-        """A stream is open: compare it and watch it, as the settings say; `at` is epoch ns."""
+    def opened(self, since: int, now: float, at: int) -> None:
+        """A stream is open since `at` that was not heard since `since`: epoch ns, 0 for never."""
         self._open_since = self._compared_until = at
         settings = self._settings
+        self.closed()
+        self._gap(since, at)
         if not self._api.has_credentials:
             return
-        if settings.catch_up_interval:
-            self._compare_at = now + settings.catch_up_interval
+        second_look = SECOND_LOOK if since else NEVER
+        self._compare_at = now + min(second_look, settings.catch_up_interval or NEVER)
         if settings.mute_after:
             self._mute = MuteWatch(settings.mute_after, settings.pong_timeout, now)
 
     def closed(self) -> None:
-        """There is no stream any more."""
+        """The stream is not watched any more."""
         self._compare_at = NEVER
         self._mute = None
 
@@ -115,11 +109,23 @@ class Recovery:
         return doubt is Doubt.MUTE
 
     def _compare(self, now: float) -> None:
-        if self._settings.catch_up_interval:
-            self._compare_at = now + self._settings.catch_up_interval
+        self._compare_at = now + (self._settings.catch_up_interval or NEVER)
         at = time.time_ns()
-        self.gap(self._compared_until, at)
+        self._gap(self._compared_until, at)
         self._compared_until = at
+
+    def _gap(self, since: int, until: int) -> None:
+        since = min(since, until)  # the clock may have been set back in between
+        earliest = until - LONGEST_GAP * 10**9
+        if 0 < since < earliest:
+            self._tell(
+                GapError(
+                    f"what happened from {Window(since, earliest)} was missed and is not read "
+                    "again, because it is too long ago: look at the venue's own history"
+                )
+            )
+            since = earliest
+        self._tell(self._gaps.add(since, until))
 
     def _done(self, found: Found) -> None:
         events = self._pipeline.catch_up(found.master_orders, found.orders, time.time_ns())
