@@ -52,11 +52,10 @@ class Setting(NamedTuple):
     name: str
     kind: str
     """What it takes: `a number > 0`."""
-    unit: str
     default: Any
     """As TOML has it: numbers, texts, lists, dictionaries; None: unset; or `NEEDED`."""
     example: Any
-    """What to write where there is no default to show, or None."""
+    """What to write where there is no default to show."""
     description: str
     inner: tuple[Setting, ...]
     """The fields of a table in it."""
@@ -68,15 +67,13 @@ def listed(struct: type[msgspec.Struct]) -> Iterator[Setting]:
     assert isinstance(info, inspect.StructType)
     for field in info.fields:
         meta = field.type if isinstance(field.type, inspect.Metadata) else None
-        extra = (meta and meta.extra) or {}
         schema = (meta and meta.extra_json_schema) or {}
         bare = meta.type if meta else field.type
         yield Setting(
             field.encode_name,
             kind_of(field.type),
-            extra.get("unit", ""),
             _default(field),
-            next(iter(schema.get("examples", ())), None),
+            next(iter(schema.get("examples", ())), _placeholder(field.type)),
             " ".join(schema.get("description", "").split()),
             tuple(listed(bare.cls)) if isinstance(bare, inspect.StructType) else (),
         )
@@ -85,6 +82,31 @@ def listed(struct: type[msgspec.Struct]) -> Iterator[Setting]:
 def plain(value: Any) -> Any:
     """A value as TOML could have it; secrets as dots."""
     return msgspec.to_builtins(value, enc_hook=lambda inner: masked("", inner))
+
+
+def _placeholder(kind: inspect.Type) -> Any:
+    """A value of this type, as simple as can be."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return _placeholder(inner)
+        case inspect.UnionType(types=types):
+            if inspect.NoneType() in types and any(map(is_secret, types)):
+                return ""  # which is as good as none
+            return _placeholder(next(t for t in types if not isinstance(t, inspect.NoneType)))
+        case inspect.BoolType():
+            return False
+        case inspect.IntType() | inspect.FloatType():
+            return kind.ge if kind.ge is not None else (kind.gt + 1 if kind.gt is not None else 0)
+        case inspect.LiteralType(values=values):
+            return values[0]
+        case inspect.EnumType(cls=cls):
+            return next(iter(cls)).value
+        case inspect.ListType() | inspect.SetType() | inspect.VarTupleType():
+            return []
+        case inspect.StructType() | inspect.DictType():
+            return {}
+        case _:
+            return {"env": "NAME"} if is_secret(kind) else ""
 
 
 def is_secret(kind: inspect.Type) -> bool:
@@ -176,7 +198,11 @@ def kind_of(kind: inspect.Type) -> str:
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     bounds = {">": kind.gt, "≥": kind.ge, "<": kind.lt, "≤": kind.le}
-    told = [f"{sign} {bound:,g}" for sign, bound in bounds.items() if bound is not None]
+    told = [
+        f"{sign} {int(bound) if bound == int(bound) else bound:,}"
+        for sign, bound in bounds.items()
+        if bound is not None
+    ]
     return f" {' and '.join(told)}" if told else ""
 
 

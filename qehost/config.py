@@ -21,7 +21,7 @@ from qehost.catalogue import SECTIONS, TOP, is_path, is_secret, kind_of, shown, 
 from qehost.errors import ConfigError
 from qehost.names import canonical
 from qehost.proxy import parse_proxy
-from qehost.secret import Secret, is_reference, resolve
+from qehost.secret import LITERAL, Secret, is_reference, resolve
 from qehost.settings import AccountSettings, PluginSettings, Settings
 from qehost.sources import (
     SHORT_VARIABLES,
@@ -29,6 +29,7 @@ from qehost.sources import (
     Value,
     from_environment,
     from_file,
+    located,
 )
 
 __all__ = [
@@ -102,13 +103,16 @@ def examine(
     return _Loader(os.environ if environ is None else environ).load(file, flags or {})
 
 
-def missing_credentials(settings: Settings) -> list[str]:
+def missing_credentials(loaded: Loaded) -> list[str]:
     """A mistake for each account that has neither a listen key nor what it takes to make one."""
     return [
-        f"accounts.{name}: no credentials: set QEHOST_API_KEY and QEHOST_API_SECRET in the "
-        "environment, or QEHOST_LISTEN_KEY for a listen key made elsewhere; of several accounts, "
-        "api_key and api_secret in the section of each"
-        for name, account in settings.accounts.items()
+        located(
+            f"accounts.{name}: no credentials: set QEHOST_API_KEY and QEHOST_API_SECRET in the "
+            "environment, or QEHOST_LISTEN_KEY for a listen key made elsewhere; of several "
+            "accounts, api_key and api_secret in the section of each",
+            loaded.places,
+        )
+        for name, account in loaded.settings.accounts.items()
         if not account.listen_key and not account.api_key
     ]
 
@@ -294,16 +298,12 @@ class _Loader:
                 "environment instead"
             )
         elif not value.place.startswith("$"):
-            self.warnings.append(
-                f"{value.place}: {path} stands in the file as it is; "
-                '{ env = "NAME" } or { file = "PATH" } keeps it out'
-            )
+            self.warnings.append(f"{value.place}: {path}: {LITERAL}")
 
     # --- what is wrong as a whole, and what is left over -----------------------------------
 
     def _wrong(self, path: str, text: str) -> None:
-        place = self.places.get(path)
-        self.mistakes.append(f"{place}: {path}: {text}" if place else f"{path}: {text}")
+        self.mistakes.append(located(f"{path}: {text}", self.places))
 
     def _compare(self, settings: Settings) -> None:
         connection = settings.connection

@@ -19,6 +19,8 @@ __all__ = [
 ]
 
 DOTS = "••••"
+LITERAL = 'stands in the file as it is; { env = "NAME" } or { file = "PATH" } keeps it out'
+"""The warning about a secret that was written down where others may read it."""
 
 TELLING = re.compile(r"(?i)password|passwd|passphrase|secret|token|credential|(api|private)_?key")
 

@@ -1,8 +1,8 @@
 """The settings: every name, type, bound, unit, default and meaning.  `config.py` fills them.
 
 The descriptions are what `qehost config create` prints beside each setting, and what stands in the
-table of docs/operating.md.  `Meta(title=…)` says in words what a pattern allows, `extra` holds the
-unit, or `path` where a relative path counts from the settings' file.
+table of docs/operating.md.  `Meta(title=…)` says in words what is taken, where the type alone does
+not; `extra` marks what is a path: a relative one counts from the settings' file.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ __all__ = [
 
 DAY = 86_400
 
-Seconds = Annotated[float, Meta(gt=0, le=DAY, extra={"unit": "seconds"})]
-SecondsOrNever = Annotated[float, Meta(ge=0, extra={"unit": "seconds"})]
-Bytes = Annotated[int, Meta(extra={"unit": "bytes"})]
+Seconds = Annotated[float, Meta(gt=0, le=DAY)]
+SecondsOrNever = Annotated[float, Meta(ge=0)]
 File = Annotated[str, Meta(extra={"path": True})]
 
 
@@ -74,8 +73,9 @@ class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proxy: Annotated[
         Secret,
         Meta(
+            title='a URL, "none" or ""',
             description='http://…, socks5://…; "" takes the environment\'s, "none" takes no proxy. '
-            'One with a password belongs in { env = "NAME" } or { file = "PATH" }.'
+            'One with a password belongs in { env = "NAME" } or { file = "PATH" }.',
         ),
     ] = Secret("")
     ca_file: Annotated[
@@ -89,36 +89,36 @@ class ConnectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """How every connection is opened, watched and opened again."""
 
     reconnect_delay: Annotated[
-        Seconds, Meta(description="Before the first new try; doubles, with full jitter.")
+        Seconds, Meta(description="Seconds before the first new try; doubles, with full jitter.")
     ] = 5.0
     reconnect_max_delay: Annotated[Seconds, Meta(description="Where the doubling ends.")] = 60.0
     connect_timeout: Annotated[
-        Seconds, Meta(description="For DNS, TCP, proxy, TLS and handshake together.")
+        Seconds, Meta(description="Seconds for DNS, TCP, proxy, TLS and handshake together.")
     ] = 20.0
-    ping_interval: Annotated[Seconds, Meta(description="Between two pings.")] = 30.0
+    ping_interval: Annotated[Seconds, Meta(description="Seconds between two pings.")] = 30.0
     pong_timeout: Annotated[
-        Seconds, Meta(description="For any answer, before the peer counts as dead.")
+        Seconds, Meta(description="Seconds for any answer before the peer counts as dead.")
     ] = 10.0
     heartbeat: Annotated[
         Literal["frame", "text"], Meta(description='"frame": WebSocket pings; "text": a text ping.')
     ] = "frame"
     catch_up_interval: Annotated[
         SecondsOrNever,
-        Meta(le=DAY, description="Between comparisons with REST; 0: only after a gap."),
+        Meta(le=DAY, description="Seconds between comparisons with REST; 0: only after a gap."),
     ] = 0.0
     mute_after: Annotated[
         SecondsOrNever,
         Meta(
             le=DAY,
-            description="Without a message, after which REST is asked, and the connection made "
-            "anew if REST knows more; 0: never.",
+            description="Seconds without a message after which REST is asked, and the connection "
+            "made anew if REST knows more; 0: never.",
         ),
     ] = 0.0
     give_up_after: Annotated[
-        SecondsOrNever, Meta(description="Without a connection, before ending; 0: never.")
+        SecondsOrNever, Meta(description="Seconds without a connection before ending; 0: never.")
     ] = 0.0
     max_message: Annotated[
-        Bytes, Meta(ge=65_536, description="A longer message ends the connection.")
+        int, Meta(ge=65_536, description="Bytes; a longer message ends the connection.")
     ] = 16 * 2**20
 
 
@@ -138,10 +138,10 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "7d"
     keep_bytes: Annotated[
-        Bytes,
+        int,
         Meta(
             ge=0,
-            description="Of each journal, past which its oldest events are deleted, delivered "
+            description="Bytes of each journal past which its oldest events are deleted, delivered "
             "or not; 0: as many as there are.",
         ),
     ] = 0
@@ -151,24 +151,24 @@ class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The processes that run the plugins."""
 
     drain_timeout: Annotated[
-        Seconds, Meta(description="For everything that happens at the end.")
+        Seconds, Meta(description="Seconds for everything that happens at the end.")
     ] = 10.0
     slow_call: Annotated[
-        Seconds, Meta(description="A hook call that takes longer is named in the log.")
+        Seconds, Meta(description="A hook call that takes longer (seconds) is named in the log.")
     ] = 0.25
     hang_timeout: Annotated[
         SecondsOrNever,
         Meta(
             le=DAY,
-            description="A host process in which one hook call takes so long is killed and "
-            "started again; 0: never.",
+            description="A host process in which one hook call takes so long (seconds) is killed "
+            "and started again; 0: never.",
         ),
     ] = 300.0
     queue_bytes: Annotated[
-        Bytes,
+        int,
         Meta(
             ge=1_048_576,
-            description="Bound of each queue; what does not fit is read from the journal.",
+            description="Bytes that each queue holds at most; the rest is read from the journal.",
         ),
     ] = 8 * 2**20
 
@@ -178,7 +178,10 @@ class LogSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"],
-        Meta(description="From which level on."),
+        Meta(
+            title='"debug", "info", "warning", "error" or "critical"',
+            description="From which level on.",
+        ),
     ] = "info"
     format: Annotated[
         Literal["text", "json"], Meta(description='"json": one object a line, for collectors.')

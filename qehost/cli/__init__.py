@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
     "status": "See what runs, how far it has come, and what it is at.",
     "journal": "See, export and prune what was received; dead letters.",
+    "config": "The settings' file: print one, check it, show what holds.",
     "plugins": "List the plugins that are installed, and what became of them.",
     "simulate": "Run a local venue: stream and REST, with a living market.",
     "listen-key": "Make a listen key and print it.",

@@ -7,13 +7,14 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
-from msgspec.structs import replace
 
 from qehost import config
 from qehost.cli.failure import failing_clearly
+from qehost.cli.settings_file import config_option, file_in_words
+from qehost.config import missing_credentials
 from qehost.control import ConnectionTask, HostTask
 from qehost.errors import ConfigError
 from qehost.host.finding import Candidate, find
@@ -26,21 +27,11 @@ __all__ = ["command"]
 
 log = logging.getLogger("qehost.run")
 
-NO_CREDENTIALS = (
-    "no credentials: set QEHOST_API_KEY and QEHOST_API_SECRET in the environment, "
-    "or QEHOST_LISTEN_KEY for a listen key made elsewhere"
-)
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The settings' file (TOML).",
-)
+@config_option
 @click.option(
     "-p",
     "specs",
@@ -72,20 +63,15 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
     help="End (exit 5) when there was no connection for so long; by default never.",
 )
 @click.option("--strict", is_flag=True, help="Don't start (exit 3) if a plugin can't be used.")
-@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-@click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@click.option("--log-level", type=click.Choice(LEVELS), help="From which level on.  [info]")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="[text]")
 @failing_clearly
 def command(
-    file: Path | None,
+    config_file: Path | None,
     specs: tuple[str, ...],
     simulate: bool,
     duration: float | None,
-    give_up_after: float | None,
     strict: bool,
-    log_level: str,
-    log_format: Literal["text", "json"],
     **flags: Any,
 ) -> None:
     """Receive the stream and hand every message to the plugins.
@@ -94,27 +80,27 @@ def command(
     it could not start, 4 if the settings are invalid, 5 if it gave up.
     """
     with ExitStack() as stack:
-        log_settings = LogSettings(log_level, log_format)
         if simulate:
             from qehost.cli.simulated import simulated_venue
 
-            flags.update(stack.enter_context(simulated_venue(log_settings)))
+            log_section = config.examine(config_file, flags).loaded.settings.log
+            venue = simulated_venue(LogSettings(log_section.level, log_section.format))
+            flags.update(stack.enter_context(venue))
             if flags["state_dir"] is None:
                 # Simulated events have no place among the real ones.
                 flags["state_dir"] = stack.enter_context(
                     tempfile.TemporaryDirectory(prefix="qehost-simulated-")
                 )
-        loaded = config.load(file, flags)
+        loaded = config.load(config_file, flags)
         settings = loaded.settings
-        if give_up_after is not None:
-            connection = replace(settings.connection, give_up_after=give_up_after)
-            settings = replace(settings, connection=connection)
         candidates = find(specs, settings.plugins)
-        for name, account in settings.accounts.items():
-            if not account.listen_key and not account.api_key:
-                raise ConfigError([f"accounts.{name}: {NO_CREDENTIALS}"])
-        log_settings = LogSettings(log_level, log_format, secrets_of(settings.accounts))
+        if mistakes := missing_credentials(loaded):
+            raise ConfigError(mistakes)
+        log_settings = LogSettings(
+            settings.log.level, settings.log.format, secrets_of(settings.accounts)
+        )
         set_up(log_settings, "supervisor")
+        log.info("%s", file_in_words(config_file))
         for warning in loaded.warnings:
             log.warning("%s", warning)
         folder = StateFolder(Path(settings.state_dir))

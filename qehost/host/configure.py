@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,13 +12,15 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from qehost.catalogue import kind_of
+from qehost.catalogue import is_secret, kind_of
 from qehost.errors import ConfigError
 from qehost.names import suggestion
-from qehost.secret import resolving
+from qehost.secret import LITERAL, resolving
 from qehost.sources import located
 
 __all__ = ["configure"]
+
+logger = logging.getLogger("qehost.host")
 
 
 def configure(
@@ -43,6 +46,7 @@ def configure(
     own = {name: _read(value, kinds.get(name)) for name, value in own.items()}
     hook = resolving(os.environ, Path(folder))
     mistakes = list(_unknown(info, own, section))
+    _warn_of_literals(own, kinds, section, places or {})
     for field in msgspec.structs.fields(config):
         name = field.encode_name
         if name in own:
@@ -58,6 +62,20 @@ def configure(
         except msgspec.ValidationError as error:  # what `__post_init__` says of the whole
             mistakes.append(_told(error, section))
     raise ConfigError([located(mistake, places or {}) for mistake in mistakes]) from None
+
+
+def _warn_of_literals(
+    own: Mapping[str, Any],
+    kinds: Mapping[str, inspect.Type],
+    section: str,
+    places: Mapping[str, str],
+) -> None:
+    for name, value in own.items():
+        place = places.get(f"{section}.{name}", "")
+        literal = isinstance(value, str) and value and not place.startswith("$")
+        if literal and name in kinds and is_secret(kinds[name]):
+            told = f"{section}.{name}: {LITERAL}"
+            logger.warning("%s", located(told, places))
 
 
 def _read(value: Any, kind: inspect.Type | None) -> Any:
@@ -103,4 +121,5 @@ def _unknown(expected: inspect.Type, value: Any, path: str) -> Iterator[str]:
 def _told(error: msgspec.ValidationError, path: str) -> str:
     """msgspec's text with our path in front: `Expected `int`, got `str` - at `$.port``."""
     text, _, place = str(error).partition(" - at `$")
+    text = text.replace("`array`", "a list").replace("`object`", "a table")
     return f"{path}{place.removesuffix('`')}: {text[:1].lower()}{text[1:]}"

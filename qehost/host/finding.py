@@ -20,8 +20,9 @@ from typing import Literal
 from qehost.errors import ConfigError, UnknownPlugin
 from qehost.hookspecs import PROJECT
 from qehost.host.compatibility import own_requirements
-from qehost.host.names import canonical, suggestion
+from qehost.names import canonical, suggestion
 from qehost.settings import PluginSettings
+from qehost.sources import located
 
 __all__ = ["Candidate", "check_specs", "find", "installed"]
 
@@ -184,8 +185,11 @@ def _configure(
     if unknown:
         raise ConfigError(
             [
-                f"plugins.{name}: no plugin of this name is installed or given with -p"
-                + suggestion(name, names)
+                located(
+                    f"plugins.{name}: no plugin of this name is installed or given with -p"
+                    + suggestion(name, names),
+                    settings[name].places,
+                )
                 for name in unknown
             ]
         )

@@ -26,13 +26,23 @@ from qehost.host.configure import configure
 from qehost.host.context import ApiOf, Context, no_api
 from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Implementation, Marks, describe
 from qehost.host.finding import Candidate
-from qehost.host.names import canonical
 from qehost.host.registry import Registry
+from qehost.names import canonical
+from qehost.sources import located
 
 if TYPE_CHECKING:
     from qehost.rest.api import API
 
-__all__ = ["Plugins", "Report", "State", "implementations", "imported", "load"]
+__all__ = [
+    "Plugins",
+    "Report",
+    "State",
+    "config_class",
+    "configured",
+    "implementations",
+    "imported",
+    "load",
+]
 
 logger = logging.getLogger("qehost.host")
 
@@ -173,34 +183,51 @@ def _load_one(
     if why := unmet(candidate.requires):
         raise _refusal(candidate, why)
     found = _guarded(candidate, f"{value} can't be imported", partial(source, candidate))
-    examined = f"{value} can't be examined"
-    kind = _guarded(candidate, examined, partial(getattr, found, "Config", None))
-    config = _configured(candidate, kind)
+    kind = _config_class(candidate, found)
+    try:
+        config = configured(candidate, kind)
+    except ConfigError as error:
+        raise _refusal(candidate, f"its settings are wrong: {'; '.join(error.mistakes)}") from None
     if inspect.isclass(found):
         cls: Any = found  # for the type checker it would be type[object]
         build = partial(cls) if kind is None else partial(cls, config)
         found = _guarded(candidate, f"{value} can't be built", build)
     add = partial(registry.add, found, candidate.name, candidate.source)
-    return found, config, _guarded(candidate, examined, add, PluginError)
+    return found, config, _guarded(candidate, f"{value} can't be examined", add, PluginError)
 
 
-def _configured(candidate: Candidate, kind: Any) -> Any:
-    own = candidate.settings.own
-    section = f"plugins.{candidate.name}"
+def config_class(candidate: Candidate) -> type[msgspec.Struct] | None:
+    """The `Config` of a plugin, which is imported for it.  Raises `PluginError`."""
+    importing = f"{candidate.value} can't be imported"
+    return _config_class(candidate, _guarded(candidate, importing, partial(imported, candidate)))
+
+
+def _config_class(candidate: Candidate, found: Any) -> type[msgspec.Struct] | None:
+    examined = f"{candidate.value} can't be examined"
+    kind = _guarded(candidate, examined, partial(getattr, found, "Config", None))
+    if kind is None or (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
+        return kind
+    raise _refusal(candidate, "its Config must be a subclass of msgspec.Struct")
+
+
+def configured(candidate: Candidate, kind: type[msgspec.Struct] | None) -> Any:
+    """An instance of the plugin's `Config` with its settings; None, if it has none.
+
+    Raises `ConfigError` with every mistake, and `PluginError` if the `Config` itself is at fault.
+    """
+    settings = candidate.settings
+    section = f"plugins.{settings.section or candidate.name}"
     if kind is None:
-        if own:
-            raise _refusal(
-                candidate,
-                f"it takes no settings of its own: remove {', '.join(own)} from [{section}]",
-            )
+        mistakes = [
+            f"{section}.{name}: the plugin takes no settings of its own" for name in settings.own
+        ]
+        if mistakes:
+            raise ConfigError([located(each, settings.places) for each in mistakes])
         return None
-    if not (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
-        raise _refusal(candidate, "its Config must be a subclass of msgspec.Struct")
-    make = partial(configure, kind, own, section)
-    try:
-        return _guarded(candidate, "its Config can't be made", make, ConfigError)
-    except ConfigError as error:
-        raise _refusal(candidate, f"its settings are wrong: {'; '.join(error.mistakes)}") from None
+    make = partial(
+        configure, kind, settings.own, section, places=settings.places, folder=settings.folder
+    )
+    return _guarded(candidate, "its Config can't be made", make, ConfigError)
 
 
 def _guarded(

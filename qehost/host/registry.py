@@ -18,7 +18,7 @@ import pluggy
 from qehost import hookspecs
 from qehost.errors import PluginError
 from qehost.host.arguments import HOOKS
-from qehost.host.names import suggestion
+from qehost.names import suggestion
 
 __all__ = ["Registry"]
 

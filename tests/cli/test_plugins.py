@@ -149,7 +149,7 @@ def test_a_section_of_an_unknown_plugin_is_invalid_settings(site: Path, tmp_path
         4,
         "",
         (
-            "qehost: plugins.goood: no plugin of this name is installed or given with -p "
-            "(did you mean good?)\n"
+            f"qehost: {settings}:1: plugins.goood: no plugin of this name is installed or given "
+            "with -p (did you mean good?)\n"
         ),
     )

@@ -233,7 +233,7 @@ def test_every_mistake_in_a_plugins_settings_is_told_with_its_path(
         "plugins.demo.inner.dept: unknown setting (did you mean depth?); "
         "plugins.demo.many[1].x: unknown setting (known here: depth); "
         "plugins.demo.zzz: unknown setting (known here: url, retries, verbose, inner, many); "
-        "plugins.demo.url: a value is needed; "
+        "plugins.demo.url: a value is needed: a text; "
         "plugins.demo.retries: expected `int`, got `str`; "
         "plugins.demo.many[2].depth: expected `int`, got `str`"
     )
@@ -260,7 +260,9 @@ def test_settings_for_a_plugin_that_takes_none_are_refused(install: Write, write
     write("demo_module", "def on_fill(): ...")
     install("demo-plugin", "demo = demo_module")
     assert load_one(colour="red", depth=1).why == (
-        "it takes no settings of its own: remove colour, depth from [plugins.demo]"
+        "its settings are wrong: "
+        "plugins.demo.colour: the plugin takes no settings of its own; "
+        "plugins.demo.depth: the plugin takes no settings of its own"
     )
 
 
