@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         WebsocketClientError,
     )
     from qehost.hookspecs import hookimpl
+    from qehost.host.context import Context
     from qehost.messages import (
         BaseThirdPartyMessage,
         ClientMessageType,
@@ -42,6 +43,7 @@ __all__ = [
     "ClientError",
     "ClientMessageType",
     "ClientPushMessage",
+    "Context",
     "Error",
     "Event",
     "FillDetail",
@@ -60,7 +62,11 @@ __all__ = [
     "hookimpl",
 ]
 
-_HOMES = {"API": "qehost.rest.api", "hookimpl": "qehost.hookspecs"}
+_HOMES = {
+    "API": "qehost.rest.api",
+    "Context": "qehost.host.context",
+    "hookimpl": "qehost.hookspecs",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -52,10 +52,17 @@ if TYPE_CHECKING:
     from qehost.errors import Error
     from qehost.host.context import Context
 
-__all__ = ["PROJECT", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "VERSION", "hookimpl", "hookspec"]
 
 PROJECT = "qehost"
 """pluggy's project name, and the entry-point group in which plugins are found."""
+
+VERSION = "0.1"
+"""The version of this set of hooks: the qehost that last added one, or an argument.
+
+Within it nothing is taken away.  What will go is marked (`warn_on_impl`, `warn_on_impl_args`) for
+one minor version at least, and every plugin that uses it is named until then.
+"""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -66,8 +73,9 @@ def on_start(context: Context) -> None:
     """Called once, before any event, in every new host process (so again after a restart).
 
     `context` gives the account names, the plugin's name and settings, a state folder of its own, a
-    logger and a way to ask qehost to stop.  A plugin whose `on_start` raises is reported and gets
-    no further calls in this process; with `--strict` the program does not start.
+    logger, a way to ask qehost to stop, and `api(account)`: the signed REST client.  A plugin whose
+    `on_start` raises is reported and gets no further calls in this process; with `--strict` the
+    program does not start.
 
     Since 0.1.
     """

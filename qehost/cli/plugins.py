@@ -76,7 +76,7 @@ def _print(reports: Sequence[Report]) -> None:
             Text(report.name, style="bold"),
             Text(f"{report.distribution} {report.version}".strip() or f"-p {report.module}"),
             Text(report.state, style=STYLES[report.state]),
-            Text(report.why or ", ".join(report.hooks) or "none"),
+            Text("; ".join([report.why or ", ".join(report.hooks) or "none", *report.warnings])),
         )
     with console.capture() as lines:
         console.print(table)

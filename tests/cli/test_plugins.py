@@ -80,6 +80,7 @@ def test_json_holds_everything_and_nothing_else(site: Path, tmp_path: Path) -> N
         "hooks": ["on_order", "on_fill"],
         "state": "loaded",
         "why": "",
+        "warnings": [],
     }
     assert (bad["state"], off["state"]) == ("failed", "blocked")
 
