@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from qehost.errors import Error, HookError, PluginError
 from qehost.host.apis import Apis
@@ -152,7 +152,7 @@ class PluginHost:
 
     # --- what reaches it -------------------------------------------------------------------
 
-    def deliver(self, *events: AnyEvent) -> None:
+    def deliver(self, *events: Event) -> None:
         """Hand over events: each to the hooks of its kind, then all of them to `on_batch`.
 
         Raises:
@@ -165,7 +165,8 @@ class PluginHost:
                     f"an event of account {event.account}, and the plugin runs with "
                     f"{', '.join(self._accounts)}: PluginHost(…, accounts=[…])"
                 )
-        self._dispatcher.deliver(events)
+        # All events are of one of its kinds; a list of several kinds has the type of their root.
+        self._dispatcher.deliver(cast(tuple[AnyEvent, ...], events))
         self._surface()
 
     def tick(self, now: float | None = None) -> None:
