@@ -184,8 +184,10 @@ class Control:
             queue.close()
 
     def poll(self) -> bool:
+        """Whether there is something to receive, if only the other side's end."""
         try:
-            return self.connection.poll()
+            # `Connection.poll` does the same at ten times the price: it builds a selector for it.
+            return bool(select.select([self.connection], [], [], 0)[0])
         except OSError:
             return False
 

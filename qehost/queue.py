@@ -131,6 +131,9 @@ class BatchReader:
         self._buffer = bytearray(READ_SIZE)
         self._filled = 0
 
+    def fileno(self) -> int:
+        return self._fd
+
     def read(self) -> list[bytes]:
         """The batches that have arrived whole; waits until something arrives.
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import logging
 import os
+import selectors
 import sys
 import time
 from collections.abc import Sequence
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
@@ -85,6 +86,9 @@ class Host:
         failed = self.dispatcher.start(contexts)
         if task.strict and failed:
             self._refuse("--strict, and a plugin can't start:\n" + "\n".join(map(str, failed)))
+        # One for good: `multiprocessing.connection.wait` makes one for each call, in 30 µs.
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(control, selectors.EVENT_READ)
         self.pid = os.getpid()
         self.control.send(Ready(list(plugins.configs), problems))
         self.next_tick = time.monotonic()
@@ -138,11 +142,12 @@ class Host:
         return True
 
     def _turn(self) -> None:
-        queues = {s.queue.connection: s for s in self.sources.values() if s.queue is not None}
         timeout = max(0.0, min(self.next_tick, self.stop_by) - time.monotonic())
-        for ready in wait([self.control.connection, *queues], timeout):
-            if isinstance(ready, Connection) and ready in queues:
-                self._read_queue(queues[ready])
+        for key, _ in self.selector.select(timeout):
+            source = key.data
+            # Delivering another account's events may have brought this one a new queue.
+            if source is not None and source.queue is key.fileobj:
+                self._read_queue(source)
         self._look_up()
 
     def _look_up(self) -> None:
@@ -150,8 +155,11 @@ class Host:
         while self.control.poll():
             match self.control.receive():
                 case Attach(account):
-                    queue = self.control.receive_queue(writable=False)
-                    self.sources[account].attach(BatchReader(queue))
+                    queue = BatchReader(self.control.receive_queue(writable=False))
+                    source = self.sources[account]
+                    self._detach(source)
+                    source.queue = queue
+                    self.selector.register(queue, selectors.EVENT_READ, source)
                 case Stop(_, timeout) as order:
                     self.stop_order = order
                     self.stop_by = time.monotonic() + timeout
@@ -167,12 +175,18 @@ class Host:
 
     # --- events --------------------------------------------------------------------------
 
+    def _detach(self, source: Source) -> None:
+        if source.queue is not None:
+            self.selector.unregister(source.queue)
+            source.queue.close()
+            source.queue = None
+
     def _read_queue(self, source: Source) -> None:
         assert source.queue is not None
         try:
             batches = source.queue.read()
         except (EOFError, OSError):
-            source.detach()
+            self._detach(source)
             self._read_journal(source)
             return
         for batch in batches:
@@ -298,15 +312,6 @@ class Source:
         if marks.lost:
             # Everything that is there may have been handed over before.
             self.hand(self._last_seq())
-
-    def attach(self, queue: BatchReader) -> None:
-        self.detach()
-        self.queue = queue
-
-    def detach(self) -> None:
-        if self.queue is not None:
-            self.queue.close()
-            self.queue = None
 
     def new(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
         """Those that come after the position, marked where they may have been delivered before."""
