@@ -150,12 +150,14 @@ def unknown(path: Sequence[str]) -> str:
         name, known = section, TOP
     if name in known:
         return f"is no table, it takes one value: {name} = …"
-    if hint := suggestion(name, known):
+    elsewhere: dict[str, type[msgspec.Struct]] = {"accounts.NAME": AccountSettings, **SECTIONS}
+    places = [where for where, struct in elsewhere.items() if path[-1] in struct.__struct_fields__]
+    # Of an unknown section all settings are unknown: its own name is what is wrong.
+    hint = suggestion(name, known)
+    if places and not (hint and name == section and rest):
+        return f"unknown setting (there is one of this name in [{places[0]}])"
+    if hint:
         return f"unknown setting{hint}"
-    others: dict[str, type[msgspec.Struct]] = {"accounts.NAME": AccountSettings, **SECTIONS}
-    for other, struct in others.items():
-        if path[-1] in struct.__struct_fields__:
-            return f"unknown setting (there is one of this name in [{other}])"
     return f"unknown setting (known here: {', '.join(known)})"
 
 

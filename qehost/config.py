@@ -303,7 +303,7 @@ class _Loader:
     # --- what is wrong as a whole, and what is left over -----------------------------------
 
     def _wrong(self, path: str, text: str) -> None:
-        self.mistakes.append(located(f"{path}: {text}", self.places))
+        self.mistakes.append(located(f"{path}: {text}", self.places, path))
 
     def _compare(self, settings: Settings) -> None:
         connection = settings.connection

@@ -88,7 +88,8 @@ def from_file(file: Path) -> Table:
     folder = file.absolute().parent
     return Table(
         {path: Value(value, place_of(path), folder) for path, value in _leaves(content)},
-        {path: place_of(path) for path in _tables(content)},
+        # A table that is only there by its parts' dotted names has no place of its own.
+        {path: place_of(path) for path in _tables(content) if path in lines},
     )
 
 
@@ -112,12 +113,19 @@ def from_environment(
         yield (section, *rest), Value(value, f"${variable}", Path())
 
 
-def located(mistake: str, places: Mapping[str, str]) -> str:
-    """The text of a mistake, which begins with a setting's path, with the place in front."""
-    path = re.split(r"[:\s\[]", mistake, maxsplit=1)[0]
-    while path not in places and "." in path:
+def located(mistake: str, places: Mapping[str, str], path: str = "") -> str:
+    """The text of a mistake with its place in front.
+
+    `path` is the setting's, if the text does not begin with it.
+    """
+    path = path or re.split(r"[:\s\[]", mistake, maxsplit=1)[0]
+    while path:
+        # A table has no place of its own, but what is in it has.
+        inside = (place for p, place in places.items() if p.startswith(f"{path}."))
+        if place := places.get(path) or next(inside, ""):
+            return f"{place}: {mistake}"
         path = path.rpartition(".")[0]
-    return f"{places[path]}: {mistake}" if path in places else mistake
+    return mistake
 
 
 def _leaves(table: Mapping[str, Any], path: Keys = ()) -> Iterator[tuple[Keys, Any]]:

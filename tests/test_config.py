@@ -9,6 +9,7 @@ import pytest
 from qehost import config
 from qehost.errors import ConfigError
 from qehost.secret import Secret
+from qehost.sources import default_file
 
 
 def written(folder: Path, text: str) -> Path:
@@ -143,6 +144,177 @@ def test_a_plugins_own_settings_are_kept_for_it(tmp_path: Path) -> None:
     plugin = config.load(file, environ=environ).settings.plugins["console"]
     assert plugin.order == 3
     assert plugin.own == {"style": "lines", "colours": {"buy": "green"}, "fills": "7"}
+
+
+def test_an_empty_section_is_none_the_worse(tmp_path: Path) -> None:
+    file = written(tmp_path, "[accounts.two]\n[connection]\n[plugins.console]\n")
+    settings = config.load(file, environ={}).settings
+    assert list(settings.accounts) == ["two"]
+    assert list(settings.plugins) == ["console"]
+    assert settings.plugins["console"].own == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[connection]\ndrain_timeout = 3",
+            "2: connection.drain_timeout: unknown setting (there is one of this name in [host])",
+        ),
+        (
+            'proxy = "none"',
+            "1: proxy: unknown setting (there is one of this name in [accounts.NAME])",
+        ),
+        ("[log]\nzzz = 1", "2: log.zzz: unknown setting (known here: level, format)"),
+        ("[conection]", "1: conection: unknown setting (did you mean connection?)"),
+        ("connection = 3", "1: connection: is a section, written as [connection]"),
+        ("[accounts]\nmain = 3", "2: accounts.main: is a section, written as [accounts.main]"),
+        ("[plugins]\nx = true", "2: plugins.x: is a section, written as [plugins.x]"),
+        (
+            "[connection]\nping_interval = { every = 3 }",
+            "2: connection.ping_interval.every: is no table, it takes one value: ping_interval = …",
+        ),
+        (
+            "[connection]\nping_interval = nan",
+            "2: connection.ping_interval: expected a number > 0 and ≤ 86,400, got nan",
+        ),
+        (
+            "[connection]\nheartbeat = true",
+            '2: connection.heartbeat: expected "frame" or "text", got true',
+        ),
+        (
+            '[journal]\nkeep = "a week"',
+            '2: journal.keep: expected a number with s, m, h or d, such as "12h", got "a week"',
+        ),
+        ("state_dir = 3", "1: state_dir: a folder's path is needed"),
+        (
+            "[connection]\nreconnect_delay = 100",
+            (
+                "2: connection.reconnect_delay: reconnect_max_delay must not be less than "
+                "reconnect_delay"
+            ),
+        ),
+        (
+            "[plugins.my_sink]\n[plugins.My-Sink]",
+            (
+                "2: plugins.My-Sink: is the same name as my_sink, which has a section already "
+                "(case, - and _ make no difference)"
+            ),
+        ),
+        (
+            "[accounts.a_b]\n[accounts.A-b]",
+            (
+                "2: accounts.A-b: is the same name as a_b, which has a section already "
+                "(case, - and _ make no difference)"
+            ),
+        ),
+        ('[accounts."a b"]', "1: accounts.a b: a name has 1 to 32 letters, digits, - and _"),
+        ("[log]\nlevel = 1\n\n[log]", "4: not valid TOML: Cannot declare ('log',) twice"),
+        (
+            '[accounts.main]\napi_secret = ["x"]',
+            '2: accounts.main.api_secret: expected { env = "NAME" } or { file = "PATH" }',
+        ),
+        (
+            '[accounts.main]\nproxy = "ftp://me:hunter2@x"',
+            (
+                "2: accounts.main.proxy: ftp:// is no kind of proxy that qehost knows: http://, "
+                "socks5:// and socks5h://"
+            ),
+        ),
+    ],
+)
+def test_each_mistake_says_what_is_expected(tmp_path: Path, text: str, told: str) -> None:
+    assert mistakes(written(tmp_path, text)) == [f"qehost.toml:{told}"]
+
+
+def test_a_line_inside_a_text_is_not_taken_for_a_setting(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        '[plugins.x]\nnote = """\n[connection]\nping_interval = 3\n"""\n'
+        "[connection]\nping_interval = -3\n",
+    )
+    assert mistakes(file)[0].startswith("qehost.toml:7: connection.ping_interval: ")
+
+
+def test_the_environments_names_of_accounts_and_plugins_are_those_of_the_file(
+    tmp_path: Path,
+) -> None:
+    file = written(tmp_path, "[accounts.Desk-1]\n[plugins.My-Sink]\n")
+    environ = {
+        "QEHOST_ACCOUNTS__DESK_1__PROTOCOL": "v1",
+        "QEHOST_PLUGINS__MY_SINK__ORDER": "7",
+    }
+    settings = config.load(file, environ=environ).settings
+    assert settings.accounts["Desk-1"].protocol == "v1"
+    assert list(settings.plugins) == ["My-Sink"]
+    assert settings.plugins["My-Sink"].order == 7
+
+
+def test_the_variables_that_are_no_settings_are_left_alone() -> None:
+    config.load(environ={"QEHOST_CONFIG": "x.toml", "QEHOST_TEST_URL": "x", "QEHOSTESS": "x"})
+
+
+def test_the_environments_credentials_come_before_those_of_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, '[accounts.main]\napi_key = { env = "A" }\napi_secret = "secret"\n')
+    loaded = config.load(file, environ={"A": "from-file", "QEHOST_API_KEY": "from-environment"})
+    assert loaded.settings.accounts["main"].api_key == Secret("from-environment")
+    assert loaded.places["accounts.main.api_key"] == "$QEHOST_API_KEY"
+
+
+def test_credentials_that_belong_to_none_of_several_accounts_are_warned_about(
+    tmp_path: Path,
+) -> None:
+    file = written(tmp_path, "[accounts.one]\n[accounts.two]\n")
+    environ = {"QEHOST_API_KEY": "abcdefgh", "QEHOST_API_SECRET": ""}
+    (warning,) = config.load(file, environ=environ).warnings
+    assert warning.startswith("$QEHOST_API_KEY is not used: there are 2 accounts (one, two)")
+
+
+def test_a_relative_path_counts_from_the_file_it_stands_in(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        'state_dir = "state"\n[accounts.main]\nca_file = "ca.pem"\nclient_cert = "/etc/c.pem"\n',
+    )
+    settings = config.load(file, environ={}).settings
+    assert settings.state_dir == str(tmp_path / "state")
+    assert settings.accounts["main"].ca_file == str(tmp_path / "ca.pem")
+    assert settings.accounts["main"].client_cert == "/etc/c.pem"
+    environ = {"QEHOST_ACCOUNTS__MAIN__CA_FILE": "ca.pem"}
+    assert config.load(file, environ=environ).settings.accounts["main"].ca_file == "ca.pem"
+
+
+def test_a_proxy_with_a_password_shows_nowhere_and_is_warned_about(tmp_path: Path) -> None:
+    file = written(tmp_path, '[accounts.main]\nproxy = "http://me:hunter2@host:1"\n')
+    loaded = config.load(file, environ={})
+    assert loaded.settings.accounts["main"].proxy.reveal() == "http://me:hunter2@host:1"
+    assert "hunter2" not in repr(loaded)
+    assert loaded.warnings[0].startswith(f"{file}:2: accounts.main.proxy: stands in the file")
+    harmless = written(tmp_path, '[accounts.main]\nproxy = "http://host:1"\n')
+    assert config.load(harmless, environ={}).warnings == []
+
+
+def test_what_can_be_used_is_known_beside_every_mistake(tmp_path: Path) -> None:
+    file = written(tmp_path, "[connection]\nping_interval = 3\npong_timeout = -1\n")
+    loaded, wrong = config.examine(file, environ={"QEHOST_NONSENSE": "1"})
+    assert loaded.settings.connection.ping_interval == 3.0
+    assert loaded.settings.connection.pong_timeout == 10.0
+    assert len(wrong) == 2
+
+
+def test_without_a_named_file_the_folder_is_looked_at_and_then_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "platformdirs.user_config_path", lambda name, appauthor: tmp_path / "home" / name
+    )
+    assert default_file() is None
+    (tmp_path / "home" / "qehost").mkdir(parents=True)
+    users = tmp_path / "home" / "qehost" / "qehost.toml"
+    users.touch()
+    assert default_file() == users
+    Path("qehost.toml").touch()
+    assert default_file() == Path("qehost.toml")
 
 
 @pytest.mark.parametrize("text", ["[", "x = ", "\x00"])
