@@ -19,6 +19,7 @@ COMMANDS = {
     "plugins": "List the plugins that are installed, and what became of them.",
     "simulate": "Run a local venue: stream and REST, with a living market.",
     "listen-key": "Make a listen key and print it.",
+    "new-plugin": "Make a package for a new plugin, ready to install and run.",
 }
 
 
