@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         ThirdPartyMessageType,
     )
     from qehost.rest.api import API
+    from qehost.service.client import WebSocketService
+    from qehost.service.handlers import WebSocketEventHandlers
 
 __all__ = [
     "API",
@@ -58,6 +60,8 @@ __all__ = [
     "ParameterValueError",
     "ServerError",
     "ThirdPartyMessageType",
+    "WebSocketEventHandlers",
+    "WebSocketService",
     "WebsocketClientError",
     "hookimpl",
 ]
@@ -65,6 +69,8 @@ __all__ = [
 _HOMES = {
     "API": "qehost.rest.api",
     "Context": "qehost.host.context",
+    "WebSocketEventHandlers": "qehost.service.handlers",
+    "WebSocketService": "qehost.service.client",
     "hookimpl": "qehost.hookspecs",
 }
 

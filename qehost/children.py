@@ -10,9 +10,10 @@ import signal
 import sys
 import threading
 from importlib import import_module
+from multiprocessing import popen_spawn_posix, process, resource_tracker, spawn
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
-from types import ModuleType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from qehost.logs import LogSettings, set_up
@@ -21,26 +22,60 @@ __all__ = ["enter", "start"]
 
 PR_SET_PDEATHSIG = 1
 
-_spawn = multiprocessing.get_context("spawn")
-_starting = threading.Lock()
+SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+"""What reaches the whole group, and is the parent's to judge."""
 
 
 def start(name: str, module: str, *args: Any) -> SpawnProcess:
     """Start `module.main(*args)` in a fresh interpreter.
 
-    The module is named, not imported: the supervisor needs nothing of what its children load.  Nor
-    does the child import the program's main module: multiprocessing would run a script without a
-    main guard a second time.
+    The module is named, not imported: the parent needs nothing of what its children load.  On Linux
+    the child ends with the thread that calls this, too, so that should be one that stays.
     """
-    process = _spawn.Process(target=_main_of, args=(module, *args), name=name)
-    with _starting:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            process.start()
-        finally:
-            sys.modules["__main__"] = main
-    return process
+    child = _Process(target=_main_of, args=(module, *args), name=name)
+    # It unblocks the signals when it starts its process.
+    resource_tracker.ensure_running()
+    # The child is born with them blocked, and so can't die of Ctrl-C before `enter`.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    # Whoever asks for all children, or waits for them at the end, means their own: ours end with
+    # this process.
+    process._children.discard(child)  # type: ignore[attr-defined]
+    return child
+
+
+def _preparation_data(name: str) -> dict[str, Any]:
+    """multiprocessing's, but for the program's main module.
+
+    The child would import that, and a script without a main guard would run a second time.
+    """
+    data = spawn.get_preparation_data(name)
+    data.pop("init_main_from_name", None)
+    data.pop("init_main_from_path", None)
+    return data
+
+
+class _Popen(popen_spawn_posix.Popen):
+    # The same code, with another `get_preparation_data`.  To take `__main__` out of `sys.modules`
+    # meanwhile would break what other threads of the program start or pickle at that moment.
+    _launch = FunctionType(
+        popen_spawn_posix.Popen._launch.__code__,  # type: ignore[attr-defined]
+        {
+            **vars(popen_spawn_posix),
+            "spawn": SimpleNamespace(
+                **{**vars(spawn), "get_preparation_data": _preparation_data},
+            ),
+        },
+    )
+
+
+class _Process(SpawnProcess):
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
+        return _Popen(process_obj)
 
 
 def _main_of(module: str, *args: Any) -> None:
@@ -60,8 +95,9 @@ def _leave_signals_to_the_parent() -> None:
     Handlers that do nothing, not SIG_IGN: a program that a plugin starts would inherit that and
     could not be stopped.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _end_with_the_parent() -> None:

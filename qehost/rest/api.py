@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from qehost.errors import APIError, ParameterArgumentError, ParameterValueError, ServerError
 from qehost.rest.calls import Calls
+from qehost.rest.credentials import Credentials, remember
 from qehost.rest.documented import Documented
 from qehost.rest.http import Http
 from qehost.rest.pages import pages
@@ -25,6 +26,7 @@ from qehost.rest.parameters import (
 from qehost.rest.paths import LISTEN_KEY, MASTER_ORDERS, ORDER_FILLS, order_path
 from qehost.rest.replies import Answer, BatchCancelReply, ListenKey, Page
 from qehost.rest.retries import Retries
+from qehost.secret import Secret
 from qehost.signing import hmac_signer, key_signer
 
 __all__ = ["API"]
@@ -95,12 +97,13 @@ class API(Documented):
         """Whether signed calls are possible."""
 
         scheme = self.base_url.partition(":")[0]
+        chosen = proxy or (proxies or {}).get(scheme, "")
         http = Http(
             self.base_url,
             headers,
             timeout=seconds(timeout, DEFAULT_TIMEOUT),
             ssl_context=ssl_context,
-            proxy=proxy or (proxies or {}).get(scheme, ""),
+            proxy=chosen,
         )
         self._address = http.address
         calls = Calls(
@@ -112,6 +115,17 @@ class API(Documented):
             clock,
         )
         super().__init__(calls, show_limit_usage, show_header)
+        remember(
+            self,
+            Credentials(
+                api_key=_secret(api_key),
+                api_secret=_secret(api_secret),
+                private_key=_secret(private_key),
+                private_key_pass=_secret(private_key_pass),
+                rest_url=self.base_url,
+                proxy=Secret(chosen),
+            ),
+        )
 
     def __repr__(self) -> str:
         return f"API(base_url={self._address!r})"
@@ -327,6 +341,10 @@ class API(Documented):
     def _act(self, path: str, body: Mapping[str, Any]) -> str:
         reply = _accepted(self._calls.call("PUT", path, body=body, signed=True))
         return str(reply.get("message") or "")
+
+
+def _secret(text: str | None) -> Secret | None:
+    return Secret(text) if text else None
 
 
 def _accepted(answer: Answer) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qehost.connection.listen_key import ListenKeys, Made, Make, Wait, make_key
+from qehost.connection.listen_key import Key, ListenKeys, Made, Make, Wait, make_key
 from qehost.errors import APIError, ListenKeyError, TransportError
 from qehost.rest import API
 from qehost.simulator import Venue
@@ -211,7 +211,7 @@ def test_keys_that_were_never_accepted_point_to_the_addresses(keys):
 
 
 def test_a_given_key_is_used_as_it_is_with_a_warning():
-    keys = ListenKeys(TEXT, can_make=True)
+    keys = ListenKeys(TEXT)
     assert keys.current(0).text == TEXT
     assert keys.next(0) == Wait(float("inf"))
     assert keys.next(10 * DAY) == Wait(float("inf"))
@@ -229,6 +229,17 @@ def test_a_given_key_that_is_refused_is_said_each_time_and_tried_slowly():
         now = due(keys, now)
     keys.accepted(1, now)
     assert keys.current(now).text == TEXT
+
+
+def test_a_given_key_that_is_refused_is_replaced_by_one_that_is_made_where_that_is_possible():
+    keys = ListenKeys(TEXT, can_make=True)
+    assert keys.warning == ""
+    assert keys.next(10 * DAY) == Wait(float("inf"))
+    assert "One is made" in str(keys.refused(1, 5))
+    assert keys.current(5) is None
+    assert isinstance(keys.next(5), Make)
+    keys.made(Made("another", DAY), 6)
+    assert keys.current(6) == Key("another", 2)
 
 
 def test_neither_key_nor_credentials_is_an_error_that_names_the_settings():

@@ -1,0 +1,235 @@
+"""`WebSocketService`: the documented way to receive the stream inside a program."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from qehost.errors import ParameterArgumentError, ParameterValueError
+from qehost.messages import AnyEvent
+from qehost.service.account import task_of
+from qehost.service.calls import HandlerCalls
+from qehost.service.handlers import WebSocketEventHandlers, check
+from qehost.service.handover import Handover
+from qehost.service.session import Session
+from qehost.settings import ConnectionSettings, HostSettings
+
+__all__ = ["WebSocketService"]
+
+LONGEST = 86_400.0
+"""Seconds; the bound of every time in the settings."""
+
+
+class WebSocketService:
+    """Receives the stream and calls a program's handlers.
+
+    The connection lives in a process of its own: however long a handler takes, heartbeats are
+    answered, and a lost connection is opened again.  Handlers are called one at a time, in order,
+    in one thread that belongs to the service.  Every method may be called from any thread and from
+    inside a handler.
+
+    Args:
+        client: an `API`, or any object with its attributes `api_key`, `api_secret` (or
+            `private_key`) and `base_url`.  With credentials, listen keys are made and renewed, and
+            what was missed is read over REST.  None: there are none.
+        base_url: where the stream is, without the path.
+        version: `"v2"`, or `"v1"` for the legacy stream.
+        state_dir: a folder for a journal, which is this service's alone.  Every event is in the
+            journal before it is handed over; what a program had not handled when it ended comes at
+            its next start, and what the handlers are too slow for waits there.  None: no journal.
+        account: the name of the account, in events and in the state folder.
+        proxy: `http://…` or `socks5://…`; `""` takes the client's or the environment's, `"none"`
+            takes none.
+        ca_file: certificates (PEM) to trust in place of the system's.
+        heartbeat: `"frame"` for WebSocket pings, `"text"` for a text `ping`.
+        reconnect_max_delay: seconds; where the doubling of the reconnect delay ends.
+        catch_up_interval: seconds between two comparisons with REST; 0: only after a gap.
+        mute_after: seconds without a message after which REST is asked whether the stream is mute;
+            0: never.
+        queue_bytes: bytes of events that wait for handlers that are too slow.  Without a journal
+            what comes on top of them is lost, and `on_error` gets a `GapError` with the number.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        base_url: str = "wss://test.quantumexecute.com",
+        version: str = "v2",
+        *,
+        state_dir: str | os.PathLike[str] | None = None,
+        account: str = "main",
+        proxy: str = "",
+        ca_file: str = "",
+        heartbeat: Literal["frame", "text"] = "frame",
+        reconnect_max_delay: float = 60.0,
+        catch_up_interval: float = 0.0,
+        mute_after: float = 0.0,
+        queue_bytes: int = HostSettings().queue_bytes,
+    ) -> None:
+        if version not in ("v1", "v2"):
+            raise ParameterValueError([version])
+        self.client = client
+        self.base_url = base_url
+        self.version = version
+        self.handlers = WebSocketEventHandlers()
+        self._account = account
+        self._proxy = proxy
+        self._ca_file = ca_file
+        self._queue_bytes = queue_bytes
+        self._state_dir = state_dir
+        self._connection = ConnectionSettings(
+            ping_interval=1.0,  # as the documented client has it
+            heartbeat=heartbeat,
+            reconnect_max_delay=_seconds("reconnect_max_delay", reconnect_max_delay),
+            catch_up_interval=_seconds("catch_up_interval", catch_up_interval, least=0.0),
+            mute_after=_seconds("mute_after", mute_after, least=0.0),
+        )
+        self._logger = logging.getLogger("qehost.service")
+        self._lock = threading.RLock()
+        self._session: Session | None = None
+
+    def __repr__(self) -> str:
+        state = "connected" if self.is_connected() else "not connected"
+        return f"<WebSocketService {self._account}: {state}>"
+
+    # --- before connecting ------------------------------------------------------------------
+
+    def set_handlers(self, handlers: WebSocketEventHandlers) -> WebSocketService:
+        """Use these handlers from the next event on.
+
+        Raises ParameterArgumentError for one that can't be called, or that is an async function.
+        """
+        check(handlers)
+        self.handlers = handlers
+        return self
+
+    def set_reconnect_delay(self, delay: float) -> WebSocketService:
+        """Seconds before the first new try.  It doubles with every failure up to a minute, and is
+        drawn at random below that, so that not all clients come back in the same instant.
+
+        This and the next two count from the next `connect` on.
+        """
+        self._set(reconnect_delay=_seconds("delay", delay))
+        return self
+
+    def set_ping_interval(self, interval: float) -> WebSocketService:
+        """Seconds between two heartbeats."""
+        self._set(ping_interval=_seconds("interval", interval))
+        return self
+
+    def set_pong_timeout(self, timeout: float) -> WebSocketService:
+        """Seconds for an answer to a heartbeat; whatever comes in is one."""
+        self._set(pong_timeout=_seconds("timeout", timeout))
+        return self
+
+    def set_logger(self, logger: logging.Logger) -> WebSocketService:
+        """Log here in place of `qehost.service`, also what the connection process has to say."""
+        self._logger = logger
+        return self
+
+    def _set(self, **values: float) -> None:
+        self._connection = replace(self._connection, **values)
+
+    # --- the connection ---------------------------------------------------------------------
+
+    def connect(self, listen_key: str | None = None) -> None:
+        """Open the stream and keep it open, until `close`.  Returns at once.
+
+        Without a listen key one is made, and renewed before its end.  A key that is given is used
+        until the venue refuses it; then one is made, if there are credentials.  While the service
+        runs, the same key or none changes nothing, and another key takes the place of the first.
+
+        Raises:
+            ListenKeyError: there is neither a key nor the credentials to make one.
+            StateFolderBusy: another program works in `state_dir`.
+            JournalError: `state_dir` can't be used.
+        """
+        with self._lock:
+            session = self._session
+            if session is None or not session.alive:
+                session = self._new_session(listen_key)
+                session.start(HandlerCalls(lambda: self.handlers, self._log, session.stopped))
+                return
+            known = session.task.settings.listen_key
+            if listen_key and (known is None or known.reveal() != listen_key):
+                session.replace(self._task(listen_key))
+
+    def is_connected(self) -> bool:
+        """Whether the stream is open at this moment."""
+        session = self._session
+        return session is not None and session.connected
+
+    def close(self) -> None:
+        """Close the stream; its process is gone when this returns.
+
+        `on_disconnected` is the last call, if the stream was open.  A handler that is running is
+        waited for, up to five seconds; what comes after it in the queue is not delivered any more.
+        May be called again, and `connect` after it.
+        """
+        session = self._session
+        if session is not None:
+            session.close()
+
+    async def events(self, listen_key: str | None = None) -> AsyncIterator[AnyEvent]:
+        """For `async for`: connects as `connect` does, and gives every event in its order.
+
+        The events are those that plugins get: `event.kind`, `event.message` and the rest, with
+        connections, disconnections and errors among them.  Handlers are not called.  The next event
+        comes when the loop asks for it, so a slow body is waited for, within `queue_bytes`.  The
+        stream is closed when the iteration ends: by `close`, by a cancellation, or by leaving the
+        loop and `aclose` (which `contextlib.aclosing` sees to).
+
+        Raises what `connect` raises, and ParameterArgumentError if the service runs already.
+        """
+        with self._lock:
+            if self._session is not None and self._session.alive:
+                raise ParameterArgumentError(
+                    "the service is connected already: call events() in place of connect()"
+                )
+            session = self._new_session(listen_key)
+            handover = Handover()
+            session.start(handover)
+        try:
+            async for event in handover.events():
+                yield event
+        finally:
+            handover.stop()
+            await asyncio.to_thread(session.close)
+
+    def _new_session(self, listen_key: str | None) -> Session:
+        task = self._task(listen_key)
+        self._session = Session(task, self._log, after=self._session)
+        return self._session
+
+    def _task(self, listen_key: str | None) -> Any:
+        return task_of(
+            self.client,
+            listen_key or "",
+            account=self._account,
+            base_url=self.base_url,
+            version=self.version,
+            proxy=self._proxy,
+            ca_file=self._ca_file,
+            connection=self._connection,
+            queue_bytes=self._queue_bytes,
+            state_dir=self._state_dir,
+        )
+
+    def _log(self) -> logging.Logger:
+        return self._logger
+
+
+def _seconds(name: str, value: float, least: float | None = None) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise ParameterArgumentError(f"{name} must be a number of seconds, not {value!r}") from None
+    if not (seconds > 0 or seconds == least) or seconds > LONGEST:
+        raise ParameterArgumentError(f"{name} must be more than 0 and at most {LONGEST:g} seconds")
+    return seconds

@@ -1,0 +1,191 @@
+"""The one thread in which a program gets its events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from qehost.errors import GapError, WebsocketClientError, to_problem
+from qehost.messages import (
+    AnyEvent,
+    ConnectedEvent,
+    Disconnected,
+    DisconnectedEvent,
+    ErrorEvent,
+)
+from qehost.queue import decode_events
+from qehost.service.inbox import Died, Inbox
+from qehost.service.place import Missing, Place
+from qehost.service.presence import Presence
+
+__all__ = ["Consumer", "Courier"]
+
+SLICE = 64
+"""Events between two notes of how far it has come; also what comes again at most after a crash."""
+
+
+class Consumer(Protocol):
+    """Who gets the events."""
+
+    def deliver(self, events: Sequence[AnyEvent]) -> int:
+        """Take them; of how many that was the end, where it was stopped in between."""
+
+    def last_words(self, event: AnyEvent) -> None:
+        """Take one event that comes after the stop."""
+
+    def gone(self) -> bool:
+        """Whether nobody is there any more who could take events."""
+
+    def stop(self) -> None:
+        """Called by another thread: `deliver` is to return soon."""
+
+
+class Courier:
+    """Takes from the inbox, hands to the consumer.
+
+    `after` is the thread of an earlier courier of this service: two never run at the same time.
+    `abandoned` is called if the consumer has gone without a word.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        inbox: Inbox,
+        place: Place,
+        presence: Presence,
+        log: Callable[[], logging.Logger],
+        abandoned: Callable[[], None],
+        after: threading.Thread | None,
+    ) -> None:
+        self.consumer: Consumer
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="qehost-handlers", daemon=True)
+        self._account = account
+        self._inbox = inbox
+        self._place = place
+        self._presence = presence
+        self._log = log
+        self._abandoned = abandoned
+        self._after = after
+        self._connected = False
+        """As far as the consumer was told."""
+        self._silent = False
+
+    def start(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+        self.thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """End within `timeout` seconds; False: a handler still runs.  No call begins after this.
+
+        From inside a handler: it ends after that handler.
+        """
+        self.stopped.set()
+        self.consumer.stop()
+        self._inbox.ring()
+        if threading.current_thread() is self.thread:
+            return True
+        self.thread.join(timeout)
+        if self.thread.is_alive():
+            self.silence()
+            return False
+        return True
+
+    def silence(self) -> None:
+        """No call begins after this, and nothing is waited for."""
+        self._silent = True
+        self.stopped.set()
+
+    def _run(self) -> None:
+        if self._after is not None and self._after is not threading.current_thread():
+            self._after.join()
+        try:
+            self._read_journal()
+            while not self.stopped.is_set():
+                for item in self._inbox.take():
+                    self._handle(item)
+                if self.consumer.gone() and not self.stopped.is_set():
+                    self._abandoned()
+        except Exception:  # noqa: BLE001 - a fault of ours must not end in silence
+            self._log().critical("the handlers' thread failed: no more events", exc_info=True)
+        if self._connected and not self._silent:
+            self.consumer.last_words(self._disconnected("closed by this program"))
+        self._inbox.close()
+        self._place.close()
+
+    def _handle(self, item: bytes | Died) -> None:
+        if self.stopped.is_set():
+            return
+        if isinstance(item, Died):
+            if self._connected:
+                self._deliver([self._disconnected(item.reason)])
+            self._tell(WebsocketClientError(item.reason))
+        elif item:
+            events = decode_events(item)
+            if events[0].seq > self._place.position + 1:
+                self._read_journal()
+            self._pass_on(events)
+        else:
+            self._read_journal()
+
+    def _read_journal(self) -> None:
+        for part in self._place.earlier():
+            if self.stopped.is_set():
+                return
+            if isinstance(part, Missing):
+                self._miss(part.last_seq, str(part.error))
+            else:
+                self._pass_on(part)
+
+    def _pass_on(self, events: Sequence[AnyEvent]) -> None:
+        position, first = self._place.position, events[0]
+        if first.seq > position + 1:
+            if _tells_of_a_gap(first):
+                self._place.move(first.seq - 1)
+            else:
+                self._miss(first.seq - 1, "they got lost between the processes")
+        elif first.seq <= position:
+            events = events[position + 1 - first.seq :]
+        for start in range(0, len(events), SLICE):
+            if self.stopped.is_set():
+                return
+            part = self._place.hand(events[start : start + SLICE])
+            done = self._deliver(part)
+            if done:
+                self._place.move(part[done - 1].seq)
+
+    def _deliver(self, events: Sequence[AnyEvent]) -> int:
+        for event in events:
+            if isinstance(event, ConnectedEvent | DisconnectedEvent):
+                self._presence.note_event(event.seq, isinstance(event, ConnectedEvent))
+        done = self.consumer.deliver(events)
+        for event in events[:done]:
+            if isinstance(event, ConnectedEvent | DisconnectedEvent):
+                self._connected = isinstance(event, ConnectedEvent)
+        return done
+
+    def _miss(self, last_seq: int, why: str) -> None:
+        """Go on after events that can't be had, and tell so."""
+        if (position := self._place.position) < last_seq:
+            self._tell(GapError(f"events {position + 1} to {last_seq} can't be delivered: {why}"))
+            self._place.move(last_seq)
+
+    # What is found out on this side has no place in the account's sequence: its number is 0.
+
+    def _tell(self, error: WebsocketClientError) -> None:
+        self._log().error("%s", error)
+        now = time.time_ns()
+        problem = to_problem(error)
+        self._deliver([ErrorEvent(0, self._account, "", now, "stream", False, "", problem)])
+
+    def _disconnected(self, reason: str) -> DisconnectedEvent:
+        now = time.time_ns()
+        message = Disconnected(reason)
+        return DisconnectedEvent(0, self._account, "", now, "stream", False, "", message)
+
+
+def _tells_of_a_gap(event: AnyEvent) -> bool:
+    return isinstance(event, ErrorEvent) and event.message.code == GapError.code

@@ -1,0 +1,124 @@
+"""What has come from the connection process for the thread that hands it on."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import NamedTuple
+
+from qehost.queue import BatchReader
+
+__all__ = ["Died", "Inbox"]
+
+REMEMBERED = 4 << 20
+"""Bytes of the newest batches: by them the next connection process knows what was delivered."""
+LONGEST_WAIT = 1.0
+"""Seconds."""
+
+
+class Died(NamedTuple):
+    """Between the batches: the process that sent those before this has ended, and why."""
+
+    reason: str
+
+
+class Inbox:
+    """Batches from one connection process after the other, in their order.
+
+    One thread takes; another attaches the queues.  Nothing is read ahead: what is not taken stays
+    in the queue, whose size is bounded.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reader: BatchReader | None = None
+        self._waiting: list[bytes | Died] = []
+        self._newest: deque[bytes] = deque()
+        self._newest_bytes = 0
+        self._bell, self._ring = os.pipe()
+        os.set_blocking(self._bell, False)
+        os.set_blocking(self._ring, False)
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
+        self._closed = False
+
+    def attach(self, reader: BatchReader) -> None:
+        """The queue of a process that was just started."""
+        with self._lock:
+            self._reader = reader
+            self._poll.register(reader.connection.fileno(), select.POLLIN)
+        self.ring()
+
+    def detach(self, died: Died | None) -> list[bytes]:
+        """The process has ended.  Keeps what is still in its queue; returns the newest batches.
+
+        It can't be left to the thread that takes: that may be in a handler for a long time, and
+        the next process must know all that was handed over before it goes on counting.
+        """
+        with self._lock:
+            if (reader := self._reader) is not None:
+                try:
+                    while True:
+                        self._keep(reader.read())
+                except (EOFError, OSError):
+                    self._let_go(reader)
+            if died is not None:
+                self._waiting.append(died)
+            newest = list(self._newest)
+        self.ring()
+        return newest
+
+    def take(self) -> list[bytes | Died]:
+        """What has come.  Waits for it, but not for ever: [] is an occasion to look around."""
+        before, ready = self._reader, []
+        if not self._waiting:
+            ready = [fd for fd, _ in self._poll.poll(LONGEST_WAIT * 1000)]
+        with self._lock:
+            if self._closed:
+                return []
+            with suppress(BlockingIOError):
+                os.read(self._bell, 4096)
+            reader = self._reader
+            # The same as before, or the number could be that of another file by now.
+            if reader is not None and reader is before and reader.connection.fileno() in ready:
+                try:
+                    self._keep(reader.read())
+                except (EOFError, OSError):
+                    # Its process has ended.  `detach` will say why.
+                    self._let_go(reader)
+            taken, self._waiting = self._waiting, []
+        return taken
+
+    def ring(self) -> None:
+        """Let `take` look around."""
+        with self._lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._ring, b"\0")
+
+    def close(self) -> None:
+        """Let go of everything; `take` gives nothing more."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._reader is not None:
+                self._let_go(self._reader)
+            os.close(self._ring)
+            os.close(self._bell)
+
+    def _keep(self, batches: list[bytes]) -> None:
+        self._waiting += batches
+        for batch in batches:
+            if batch:
+                self._newest.append(batch)
+                self._newest_bytes += len(batch)
+        while self._newest_bytes > REMEMBERED and len(self._newest) > 1:
+            self._newest_bytes -= len(self._newest.popleft())
+
+    def _let_go(self, reader: BatchReader) -> None:
+        self._poll.unregister(reader.connection.fileno())
+        reader.close()
+        self._reader = None

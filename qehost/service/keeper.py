@@ -1,0 +1,258 @@
+"""Keeps the connection process of one service alive, and ends it."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+import msgspec
+
+from qehost import children
+from qehost.control import ConnectionStatus, ConnectionTask, Control, Refused, Stop
+from qehost.errors import ProcessDied
+from qehost.queue import BatchReader
+from qehost.restarts import Restarts
+from qehost.service.child import Line
+from qehost.service.inbox import Died, Inbox
+from qehost.service.presence import Presence
+
+__all__ = ["Keeper"]
+
+CLOSE_WITHIN = 2.0
+"""Seconds for closing the WebSocket in good order."""
+
+_line = msgspec.msgpack.Decoder(Line).decode
+
+
+class Keeper:
+    """A thread of its own, so that handlers that take long hold up neither the stream nor its end.
+
+    It also is what starts the process: on Linux that ends with the thread that started it, and a
+    program may call `connect` in a thread that is soon over.
+    """
+
+    def __init__(
+        self,
+        task: ConnectionTask,
+        inbox: Inbox,
+        presence: Presence,
+        log: Callable[[], logging.Logger],
+    ) -> None:
+        self._thread = threading.Thread(target=self._run, name="qehost-keeper", daemon=True)
+        self._task = task
+        self._inbox = inbox
+        self._presence = presence
+        self._log = log
+        self._lock = threading.Lock()
+        self._order: Stop | None = None
+        self._replacing = False
+        self._bell, self._ring = multiprocessing.Pipe(duplex=False)
+        self._child: _Child | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def replace(self, task: ConnectionTask) -> None:
+        """Go on with a process that has this task."""
+        with self._lock:
+            self._task = task
+            self._replacing = True
+        self._wake()
+
+    def stop(self, timeout: float) -> None:
+        """End the process, by force after `timeout` seconds; it is gone when this returns."""
+        with self._lock:
+            if self._order is None:
+                self._order = Stop("closed by this program", min(timeout, CLOSE_WITHIN))
+        self._wake()
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            child = self._child
+            if child is not None:
+                child.kill()
+            self._thread.join(1.0)
+
+    def _is_to_end(self) -> bool:
+        return self._order is not None
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # it has ended
+            self._ring.send_bytes(b"")
+
+    # --- the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        restarts = Restarts()
+        newest: list[bytes] = []
+        while not self._is_to_end():
+            restarts.started(time.monotonic())
+            try:
+                reason = self._attend(newest)
+            except Exception as error:  # noqa: BLE001 - it is tried again, whatever it was
+                self._log().exception("the connection process could not be attended to")
+                reason = f"the connection process could not be attended to: {error!r}"
+            if self._child is not None:
+                self._child.bury()
+                self._child = None
+            self._presence.process_ended()
+            if self._is_to_end():
+                self._inbox.detach(None)
+                break
+            if not reason:
+                newest = self._inbox.detach(None)
+                continue
+            delay = restarts.died(time.monotonic())
+            newest = self._inbox.detach(
+                Died(f"{reason.rstrip('.')}. It is started again in {delay:.1f} s")
+            )
+            self._pause(delay)
+        self._bell.close()
+        self._ring.close()
+
+    def _attend(self, newest: list[bytes]) -> str:
+        """Start the process and see to it until it has ended; why it did, `""`: by order."""
+        with self._lock:
+            task, self._replacing = self._task, False
+        child = self._child = _Child(task, newest)
+        self._inbox.attach(child.events)
+        refused = ""
+        kill_at: float | None = None
+        while True:
+            left = None if kill_at is None else max(0.0, kill_at - time.monotonic())
+            ready = wait([self._bell, *child.sources()], left)
+            if self._bell in ready:
+                self._bell.recv_bytes()
+            if child.lines is not None and child.lines.connection in ready:
+                self._pass_on_lines(child)
+            if child.control.connection in ready:
+                refused = self._listen(child) or refused
+            with self._lock:
+                order = self._order
+                if order is None and self._replacing:
+                    order = Stop("there is another listen key", CLOSE_WITHIN)
+            if order is not None and kill_at is None:
+                kill_at = time.monotonic() + order.timeout + 0.5
+                child.control.send(order)
+            elif kill_at is not None and time.monotonic() >= kill_at:
+                child.kill()
+                kill_at += 1.0
+            if child.ended or child.process.sentinel in ready:
+                break
+        refused = self._listen(child) or refused
+        self._pass_on_lines(child)
+        if kill_at is not None:
+            return ""
+        code = child.exit_code()
+        return refused or str(ProcessDied("connection", code))
+
+    def _listen(self, child: _Child) -> str:
+        """Take what the process says of itself; why it could not start."""
+        refused = ""
+        while child.control.poll():
+            try:
+                message = child.control.receive()
+            except EOFError:
+                child.ended = True
+                break
+            match message:
+                case ConnectionStatus(state=state, last_seq=last_seq):
+                    self._presence.note_status(last_seq, state == "connected")
+                case Refused(text=text):
+                    refused = text
+        return refused
+
+    def _pass_on_lines(self, child: _Child) -> None:
+        lines = child.lines
+        if lines is None:
+            return
+        try:
+            while lines.connection.poll():
+                for line in map(_line, lines.read()):
+                    self._log().log(line.level, "%s", line.text)
+        except (EOFError, OSError):
+            lines.close()
+            child.lines = None
+
+    def _pause(self, delay: float) -> None:
+        deadline = time.monotonic() + delay
+        while (left := deadline - time.monotonic()) > 0:
+            with self._lock:
+                if self._order is not None or self._replacing:
+                    return
+            if self._bell.poll(left):
+                self._bell.recv_bytes()
+
+
+class _Child:
+    """One connection process and the pipes to it."""
+
+    def __init__(self, task: ConnectionTask, newest: list[bytes]) -> None:
+        ours, control = multiprocessing.Pipe()
+        events_in, events = multiprocessing.Pipe(duplex=False)
+        lines_in, lines = multiprocessing.Pipe(duplex=False)
+        self.control = Control(ours)
+        self.events = BatchReader(events_in)
+        self.lines: BatchReader | None = BatchReader(lines_in)
+        self.ended = False
+        try:
+            self.process: SpawnProcess = children.start(
+                f"qehost-connection-{task.account}",
+                "qehost.service.child",
+                *(task, newest, _hidden(), control, events, lines),
+            )
+        except BaseException:
+            self.events.close()
+            self._close()
+            raise
+        finally:
+            # Only the child may hold its ends: otherwise its death would not show.
+            for pipe in (control, events, lines):
+                pipe.close()
+
+    def sources(self) -> list[Pipe | int]:
+        lines = [] if self.lines is None else [self.lines.connection]
+        return [self.control.connection, self.process.sentinel, *lines]
+
+    def exit_code(self) -> int:
+        self.process.join(1.0)
+        return self.process.exitcode or 0
+
+    def kill(self) -> None:
+        with suppress(OSError, ValueError):
+            self.process.kill()
+
+    def bury(self) -> None:
+        self.process.join(0.5)
+        if self.process.exitcode is None:
+            # Its pipes are closed, but it is not through.  A program that waits for every child of
+            # its own takes our exit code; then this does nothing.
+            self.kill()
+            self.process.join(0.5)
+        with suppress(ValueError):
+            self.process.close()
+        self._close()
+
+    def _close(self) -> None:
+        self.control.close()
+        if self.lines is not None:
+            self.lines.close()
+            self.lines = None
+
+
+def _hidden() -> list[str]:
+    """The folders of the import path in which a program's own modules stand."""
+    own = {os.getcwd()}
+    if script := getattr(sys.modules.get("__main__"), "__file__", None):
+        own.add(os.path.dirname(os.path.abspath(script)))
+    # Unless qehost itself lives there.
+    own.discard(os.path.dirname(os.path.dirname(os.path.abspath(children.__file__))))
+    return sorted(own)
