@@ -1,56 +1,23 @@
-"""Events as qehost hands them over, and a terminal that is only a grid of characters."""
+"""The hooks' arguments under short names, and a terminal that is only a grid of characters."""
 
-import logging
 import re
-from decimal import Decimal
-from itertools import count
-from types import SimpleNamespace
 
 import pytest
-from qehost.errors import to_problem
-from qehost.messages import (
-    Connected,
-    ConnectedEvent,
-    Disconnected,
-    DisconnectedEvent,
-    ErrorEvent,
-    FillDetail,
-    FillEvent,
-    FillMessage,
-    MasterOrderDetail,
-    MasterOrderEvent,
-    MasterOrderMessage,
-    OrderDetail,
-    OrderEvent,
-    OrderMessage,
-    StatusEvent,
-    UnknownEvent,
-)
+from msgspec.structs import replace
+from qehost.testing import Events, detail
 
 START = 1_764_036_000_000  # epoch ms
 
 
-def decimal(text):
-    return None if text is None else Decimal(text)
-
-
-class Venue:
-    """Makes the arguments of the hooks: message, detail, event."""
+class Tell:
+    """Makes the arguments of the hooks: message, detail, event.  All happens at START."""
 
     def __init__(self):
-        self._numbers = count(1)
+        self._events = Events(start_ms=START, step_ms=0)
 
-    def head(self, account="main", at=START, origin="stream", redelivered=False, raw="{}"):
-        seq = next(self._numbers)
-        return {
-            "seq": seq,
-            "account": account,
-            "message_id": f"m{seq}",
-            "received_at": at * 1_000_000,
-            "origin": origin,
-            "redelivered": redelivered,
-            "raw": raw,
-        }
+    def _arguments(self, make, fields, at=START, **head):
+        event = make(**fields, **head, received_at=at * 1_000_000)
+        return event.message, detail(event), event
 
     def master(
         self,
@@ -66,120 +33,79 @@ class Venue:
         reason="",
         notional=None,
         filled_notional=None,
-        quote="USDT",
-        base="BTC",
         **head,
     ):
-        detail = MasterOrderDetail(
-            master_order_id=id,
-            symbol=symbol,
-            side="buy",
-            algorithm="TWAP",
-            status=status,
-            base_currency=base,
-            quote_currency=quote,
-            total_quantity=decimal(quantity),
-            order_notional=decimal(notional),
-            cum_filled_qty=decimal(filled),
-            cum_filled_notional=decimal(filled_notional),
-            avg_filled_price=decimal(average),
-            start_time_ms=started,
-            finished_ms=finished,
-        )
-        message = MasterOrderMessage(
-            type="master_order",
-            master_order_id=id,
-            client_id="c",
-            strategy="TWAP",
-            symbol=symbol,
-            side="buy",
-            qty=float(quantity or 0),
-            duration_secs=float(duration),
-            category="perp",
-            action="",
-            reduce_only=False,
-            status=status,
-            date=START / 1000,
-            ticktime_int=START // 1000,
-            ticktime_ms=START,
-            reason=reason,
-            timestamp=START,
-        )
-        return message, detail, MasterOrderEvent(**self.head(**head), message=message)
+        fields = {
+            "master_order_id": id,
+            "status": status,
+            "total_quantity": quantity,
+            "order_notional": notional,
+            "cum_filled_qty": filled,
+            "cum_filled_notional": filled_notional,
+            "avg_filled_price": average,
+            "symbol": symbol,
+            "duration_secs": duration,
+            "start_time_ms": started,
+            "finished_ms": finished,
+            "reason": reason,
+        }
+        return self._arguments(self._events.master_order, fields, **head)
 
     def order(self, id="o_1", status="PLACED", filled=None, reason="", **head):  # noqa: A002
-        detail = OrderDetail(
-            order_id=id,
-            master_order_id="mo_1",
-            symbol="BTCUSDT",
-            side="buy",
-            status=status,
-            price=Decimal("61234.50"),
-            quantity=Decimal("1.50"),
-            filled_quantity=decimal(filled),
-            average_price=decimal(filled and "61230.10"),
-            base_currency="BTC",
-            quote_currency="USDT",
-        )
-        message = OrderMessage(
-            "order", "mo_1", id, "BTCUSDT", "perp", "buy", 61234.5, 1.5, status, START,
-            0.0, 0.0, 0.0, 0.0, 0, 0, 0, "LIMIT", reason, START,
-        )  # fmt: skip
-        return message, detail, OrderEvent(**self.head(**head), message=message)
+        fields = {
+            "master_order_id": "mo_1",
+            "order_id": id,
+            "status": status,
+            "price": "61234.50",
+            "quantity": "1.50",
+            "filled_quantity": filled,
+            "average_price": filled and "61230.10",
+            "reason": reason,
+        }
+        return self._arguments(self._events.order, fields, **head)
 
     def fill(
         self,
         quantity="0.10",
         price="61234.50",
-        notional=None,
         master="mo_1",
         symbol="BTCUSDT",
         side="buy",
         origin="derived",
         **head,
     ):
-        detail = FillDetail(
-            master_order_id=master,
-            order_id="o_1",
-            symbol=symbol,
-            side=side,
-            quantity=decimal(quantity),
-            price=decimal(price),
-            notional=decimal(notional),
-        )
-        message = FillMessage(
-            "fill", master, "o_1", symbol, "perp", side, float(price or 0), float(quantity or 0),
-            START, START,
-        )  # fmt: skip
-        event = FillEvent(**self.head(origin=origin, **head), message=message, exact=detail)
-        return message, detail, event
+        fields = {
+            "master_order_id": master,
+            "order_id": "o_1",
+            "symbol": symbol,
+            "side": side,
+            "quantity": quantity,
+            "price": price,
+        }
+        if origin == "derived":
+            fields["notional"] = None
+        return self._arguments(self._events.fill, fields, origin=origin, **head)
 
     def connected(self, account="main", at=START, **facts):
-        message = Connected("wss://venue.example/api/ws/v2", **facts)
-        return ConnectedEvent(**self.head(account, at, raw=""), message=message)
+        return self._events.connected(account=account, received_at=at * 1_000_000, **facts)
 
     def disconnected(self, reason="reset by the peer", account="main", at=START, **facts):
-        message = Disconnected(reason, **facts)
-        return DisconnectedEvent(**self.head(account, at, raw=""), message=message)
+        at *= 1_000_000
+        return self._events.disconnected(reason, account=account, received_at=at, **facts)
 
     def error(self, error, **head):
-        return ErrorEvent(**self.head(**head), message=to_problem(error))
+        return self._events.error(error, **head)
 
     def status(self, text):
-        return StatusEvent(**self.head(), message=text)
+        return self._events.status(text)
 
     def unknown(self, raw):
-        return UnknownEvent(**self.head(raw=raw), message=None)
+        return replace(self._events.unknown(), raw=raw)
 
 
 @pytest.fixture
-def venue():
-    return Venue()
-
-
-@pytest.fixture
-def context():
-    return SimpleNamespace(accounts=("main",), logger=logging.getLogger("qehost.plugin.console"))
+def tell():
+    return Tell()
 
 
 class Grid:

@@ -21,8 +21,8 @@ def greenwich(monkeypatch):
     figures._local.cache_clear()
 
 
-def test_a_master_order_line_tells_progress_with_every_digit(venue):
-    message, detail, event = venue.master(quantity="10.00", filled="3.50", average="61234.50")
+def test_a_master_order_line_tells_progress_with_every_digit(tell):
+    message, detail, event = tell.master(quantity="10.00", filled="3.50", average="61234.50")
     master = Picture().master_order(message, detail, event)
     assert plain(lines.master_line(master, "BTC", event)) == (
         "02:00:00.000  main      BTCUSDT   buy   master  PROCESSING  "
@@ -30,22 +30,22 @@ def test_a_master_order_line_tells_progress_with_every_digit(venue):
     )
 
 
-def test_a_rejected_master_order_tells_why(venue):
-    message, detail, event = venue.master(status="REJECTED", reason="Insufficient balance")
+def test_a_rejected_master_order_tells_why(tell):
+    message, detail, event = tell.master(status="REJECTED", reason="Insufficient balance")
     master = Picture().master_order(message, detail, event)
     assert "REJECTED" in plain(lines.master_line(master, "", event))
     assert "Insufficient balance" in plain(lines.master_line(master, "", event))
 
 
-def test_a_child_order_line_tells_what_was_asked_and_what_was_filled(venue):
-    assert plain(lines.order_line(*venue.order(filled="0.50"))) == (
+def test_a_child_order_line_tells_what_was_asked_and_what_was_filled(tell):
+    assert plain(lines.order_line(*tell.order(filled="0.50"))) == (
         "02:00:00.000  main      BTCUSDT   buy   order   PLACED      "
         "1.50 BTC at 61234.50, filled 0.50 at 61230.10  LIMIT  o_1 of mo_1"
     )
 
 
-def test_a_fill_line_tells_quantity_price_and_what_it_comes_to(venue):
-    message, detail, event = venue.fill(quantity="0.10000000", price="61234.50")
+def test_a_fill_line_tells_quantity_price_and_what_it_comes_to(tell):
+    message, detail, event = tell.fill(quantity="0.10000000", price="61234.50")
     fill = Picture().fill(message, detail, event)
     assert plain(lines.fill_line(fill, "USDT", event, "o_1")) == (
         "02:00:00.000  main      BTCUSDT   buy   fill                "
@@ -53,13 +53,13 @@ def test_a_fill_line_tells_quantity_price_and_what_it_comes_to(venue):
     )
 
 
-def test_what_was_caught_up_or_comes_again_says_so(venue):
-    line = plain(lines.order_line(*venue.order(origin="catch_up", redelivered=True)))
+def test_what_was_caught_up_or_comes_again_says_so(tell):
+    line = plain(lines.order_line(*tell.order(origin="catch_up", redelivered=True)))
     assert line.endswith("[caught up over REST, delivered again]")
 
 
-def test_a_connection_line_names_the_window_that_was_not_heard(venue):
-    event = venue.connected(
+def test_a_connection_line_names_the_window_that_was_not_heard(tell):
+    event = tell.connected(
         attempt=3, down_since=1_764_036_000_000_000_000, up_at=1_764_036_003_500_000_000
     )
     line = plain(lines.connected_line(event))
@@ -68,13 +68,13 @@ def test_a_connection_line_names_the_window_that_was_not_heard(venue):
     assert "attempt 3" in line
 
 
-def test_trouble_is_loud_without_colours_too(venue):
-    event = venue.disconnected()
+def test_trouble_is_loud_without_colours_too(tell):
+    event = tell.disconnected()
     assert "DISCONNECTED  reset by the peer (code 1006)" in plain(
         lines.disconnected_line("reset by the peer", event)
     )
     for error, word in ((ConnectError("refused"), "ERROR"), (GapError("lost"), "GAP")):
-        line = plain(lines.error_line(error, venue.error(error), NOW))
+        line = plain(lines.error_line(error, tell.error(error), NOW))
         assert f"{word}  {type(error).__name__}: {error}" in line
 
 
@@ -83,19 +83,19 @@ def test_an_error_outside_of_an_event_has_the_time_it_was_heard_of():
     assert line.startswith("02:00:01.000")
 
 
-def test_what_could_not_be_read_is_shown_but_cannot_steer_the_terminal(venue):
+def test_what_could_not_be_read_is_shown_but_cannot_steer_the_terminal(tell):
     error = DecodeError("price: not a number", '{"price":"\x1b[2J"}' + "x" * 10_000, "$.price")
-    line = plain(lines.error_line(error, venue.error(error), NOW))
+    line = plain(lines.error_line(error, tell.error(error), NOW))
     assert "\x1b" not in line
     assert '{"price":"\\x1b[2J"}' in line
     assert len(line) < 1000
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\x1b]0;title\x07", "a\u2028b"])
-def test_one_message_is_one_line(venue, text):
-    status = plain(lines.status_line(text, venue.status(text)))
-    unknown = plain(lines.unknown_line(venue.unknown(text)))
-    order = plain(lines.order_line(*venue.order(id=text, status=text, reason=text)))
+def test_one_message_is_one_line(tell, text):
+    status = plain(lines.status_line(text, tell.status(text)))
+    unknown = plain(lines.unknown_line(tell.unknown(text)))
+    order = plain(lines.order_line(*tell.order(id=text, status=text, reason=text)))
     for line in (status, unknown, order):
         assert len(line.splitlines()) == 1
         assert line.isprintable()

@@ -1,15 +1,14 @@
 import io
-import logging
 import os
 import re
 import sys
 import threading
 
-import msgspec
 import pytest
-from qehost.errors import ConnectError, HookError
+from qehost.errors import ConnectError, PluginError
+from qehost.testing import PluginHost
 
-from qehost_console import Config, Console
+from qehost_console import Console
 
 SEQUENCE = re.compile(r"\x1b\[[?\d;]*[a-zA-Z]|\x1b[78]")
 
@@ -32,37 +31,37 @@ def environment(monkeypatch):
 
 
 @pytest.fixture
-def started(monkeypatch, context):
-    def start(file, **settings):
+def started(monkeypatch, plugin_host):
+    def start(file, beside=(), **settings):
         monkeypatch.setattr(sys, "stdout", file)
-        plugin = Console(Config(**settings))
-        plugin.on_start(context)
-        return plugin
+        return plugin_host(Console, settings, name="console", beside=beside)
 
     return start
 
 
-def deliver(plugin, venue):
+def deliver(host, tell):
     """An order from its start to its end, with a disconnect and an error between."""
-    first = venue.connected()
-    plugin.on_connected(event=first)
-    master, order, fill = venue.master(filled="0"), venue.order(), venue.fill()
-    plugin.on_master_order(*master)
-    plugin.on_order(*order)
-    plugin.on_fill(*fill)
-    plugin.on_disconnected("reset by the peer", venue.disconnected())
-    error = ConnectError("connection refused")
-    plugin.on_error(error, venue.error(error))
-    plugin.on_status("subscribed", venue.status("subscribed"))
-    unknown = venue.unknown('{"type":"news"}')
-    plugin.on_batch([first, master[2], order[2], fill[2], unknown])
-    plugin.on_tick(0.0)
+    host.deliver(
+        tell.connected(),
+        tell.master(filled="0")[2],
+        tell.order()[2],
+        tell.fill()[2],
+        tell.disconnected(),
+        tell.error(ConnectError("connection refused")),
+        tell.status("subscribed"),
+        tell.unknown('{"type":"news"}'),
+    )
+    host.tick()
 
 
-def test_elsewhere_than_on_a_terminal_every_event_is_one_plain_line(started, venue):
+def test_qehost_finds_it_by_its_name(monkeypatch, plugin_host):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert isinstance(plugin_host("console").plugin, Console)
+
+
+def test_elsewhere_than_on_a_terminal_every_event_is_one_plain_line(started, tell):
     file = io.StringIO()
-    plugin = started(file)
-    deliver(plugin, venue)
+    deliver(started(file), tell)
     text = file.getvalue()
     assert "\x1b" not in text
     words = ("CONNECTED", "master", "order", "fill", "DISCONNECTED", "ERROR", "status", "unknown")
@@ -71,20 +70,19 @@ def test_elsewhere_than_on_a_terminal_every_event_is_one_plain_line(started, ven
         assert word in line
 
 
-def test_lines_reach_a_reader_at_the_end_of_their_batch(started, venue):
+def test_lines_reach_a_reader_at_the_end_of_their_batch(started, tell):
     reader, writer = os.pipe()
     with os.fdopen(reader) as out, os.fdopen(writer, "w") as file:
-        plugin = started(file)
-        plugin.on_fill(*venue.fill())
-        plugin.on_batch([])
+        host = started(file)
+        host.deliver(tell.fill()[2])
         out.readline()
         assert "fill" in out.readline()
+        host.stop()
 
 
-def test_on_a_terminal_there_is_a_live_table(started, venue, grid):
+def test_on_a_terminal_there_is_a_live_table(started, tell, grid):
     file = FakeTerminal()
-    plugin = started(file)
-    deliver(plugin, venue)
+    deliver(started(file), tell)
     terminal = grid(80, 24)
     terminal.write(file.getvalue())
     screen = "\n".join(terminal.text())
@@ -93,14 +91,13 @@ def test_on_a_terminal_there_is_a_live_table(started, venue, grid):
     assert "DISCONNECTED  reset by the peer" in screen
 
 
-def test_the_live_table_leaves_the_terminal_as_it_was_and_a_summary_below(started, venue, grid):
+def test_the_live_table_leaves_the_terminal_as_it_was_and_a_summary_below(started, tell, grid):
     file = FakeTerminal()
-    plugin = started(file)
+    host = started(file)
     for number in range(60):
-        plugin.on_master_order(*venue.master(id=f"mo_{number}"))
-        plugin.on_fill(*venue.fill())
-    deliver(plugin, venue)
-    plugin.on_stop("--duration reached")
+        host.deliver(tell.master(id=f"mo_{number}")[2], tell.fill()[2])
+    deliver(host, tell)
+    host.stop("--duration reached")
     terminal = grid(80, 24)
     terminal.write(file.getvalue())
     assert terminal.region == (0, 23)
@@ -112,56 +109,54 @@ def test_the_live_table_leaves_the_terminal_as_it_was_and_a_summary_below(starte
     assert everything[-1].startswith("BTCUSDT")
 
 
-def test_many_events_make_few_frames(started, venue):
+def test_many_events_make_few_frames(started, tell):
     file = FakeTerminal()
-    plugin = started(file)
+    host = started(file)
     for _ in range(500):
-        message, detail, event = venue.fill()
-        plugin.on_fill(message, detail, event)
-        plugin.on_batch([event])
+        host.deliver(tell.fill()[2])
     assert file.getvalue().count("\x1b7") < 50
 
 
-def test_no_thread_is_started(started, venue):
+def test_no_thread_is_started(started, tell):
     before = threading.active_count()
-    deliver(started(FakeTerminal()), venue)
+    deliver(started(FakeTerminal()), tell)
     assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("file", [io.StringIO, FakeTerminal])
-def test_the_summary_is_printed_in_both_styles_and_can_be_turned_off(started, venue, file):
+def test_the_summary_is_printed_in_both_styles_and_can_be_turned_off(started, tell, file):
     for wanted in (True, False):
         out = file()
-        plugin = started(out, summary=wanted)
-        deliver(plugin, venue)
-        plugin.on_stop("stopped by SIGTERM")
+        host = started(out, summary=wanted)
+        deliver(host, tell)
+        host.stop("stopped by SIGTERM")
         assert ("Summary" in out.getvalue()) == wanted
 
 
-def test_lines_can_be_had_on_a_terminal(started, venue):
+def test_lines_can_be_had_on_a_terminal(started, tell):
     file = FakeTerminal()
-    deliver(started(file, style="lines"), venue)
+    deliver(started(file, style="lines"), tell)
     assert "\x1b7" not in file.getvalue()
     assert "\x1b[" in file.getvalue()
 
 
-def test_live_without_a_terminal_becomes_lines_and_says_so(started, venue, caplog):
+def test_live_without_a_terminal_becomes_lines_and_says_so(started, tell, caplog):
     file = io.StringIO()
-    deliver(started(file, style="live"), venue)
+    deliver(started(file, style="live"), tell)
     assert len(file.getvalue().splitlines()) > 5
     assert "lines instead" in caplog.text
 
 
-def test_a_terminal_that_can_only_feed_lines_gets_lines(started, venue, monkeypatch):
+def test_a_terminal_that_can_only_feed_lines_gets_lines(started, tell, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     file = FakeTerminal()
-    deliver(started(file), venue)
+    deliver(started(file), tell)
     assert "\x1b7" not in file.getvalue()
 
 
-def test_colour_follows_the_setting_and_no_color(started, venue, monkeypatch):
+def test_colour_follows_the_setting_and_no_color(started, tell, monkeypatch):
     def coloured(file, **settings):
-        deliver(started(file, style="lines", **settings), venue)
+        deliver(started(file, style="lines", **settings), tell)
         return "\x1b[" in file.getvalue()
 
     assert coloured(io.StringIO(), colour="always")
@@ -171,63 +166,64 @@ def test_colour_follows_the_setting_and_no_color(started, venue, monkeypatch):
     assert not coloured(FakeTerminal())
 
 
-def test_colours_change_no_character_of_a_line(started, venue):
+def test_colours_change_no_character_of_a_line(started, tell):
     plain, coloured = io.StringIO(), io.StringIO()
     for file, colour in ((plain, "never"), (coloured, "always")):
-        plugin = started(file, colour=colour)
-        plugin.on_connected(venue.connected())
-        plugin.on_fill(*venue.fill())
+        started(file, colour=colour).deliver(tell.connected(), tell.fill()[2])
     bare = SEQUENCE.sub("", coloured.getvalue())
     assert [line.rstrip() for line in bare.splitlines()] == plain.getvalue().splitlines()
 
 
-def test_a_closed_standard_output_is_told_once_and_no_error(started, venue, caplog):
+def test_a_closed_standard_output_is_told_once_and_no_error(started, tell, caplog):
     reader, writer = os.pipe()
     os.close(reader)
     with open(os.dup(writer), "w", buffering=1) as file:
         os.close(writer)
-        plugin = started(file)
-        with caplog.at_level(logging.WARNING):
-            deliver(plugin, venue)
-            deliver(plugin, venue)
-            plugin.on_stop("stopped by SIGTERM")
+        host = started(file)
+        deliver(host, tell)
+        deliver(host, tell)
+        host.stop("stopped by SIGTERM")
         assert caplog.text.count("standard output is closed") == 1
         # What Python still holds for the closed pipe goes elsewhere, or closing would raise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
-def test_an_encoding_without_the_characters_is_no_error(started, venue):
+def test_an_encoding_without_the_characters_is_no_error(started, tell):
     file = io.TextIOWrapper(io.BytesIO(), "ascii")
-    plugin = started(file, style="lines")
-    plugin.on_status("µ 买", venue.status("µ 买"))
-    plugin.on_stop("stopped by SIGTERM")
+    host = started(file, style="lines")
+    host.deliver(tell.status("µ 买"))
+    host.stop("stopped by SIGTERM")
     file.seek(0)
     assert "status  ? ?" in file.read()
 
 
-def test_an_error_of_another_plugin_does_not_count_its_event_twice(started, venue):
-    plugin = started(io.StringIO())
-    message, detail, event = venue.fill()
-    plugin.on_fill(message, detail, event)
-    plugin.on_error(HookError("other", "on_fill", "division by zero", event.seq), event)
-    assert plugin._tally.kinds["fill", "derived"] == 1
-    assert plugin._tally.errors["HookError"] == 1
+def test_an_error_of_another_plugin_does_not_count_its_event_twice(started, tell):
+    class Broken:
+        def on_fill(self):
+            return 1 / 0
+
+    host = started(io.StringIO(), beside=[Broken])
+    host.deliver(tell.fill()[2])
+    assert host.plugin._tally.kinds["fill", "derived"] == 1
+    assert host.plugin._tally.errors["HookError"] == 1
 
 
-def test_latency_is_that_of_messages_that_came_by_the_stream_for_the_first_time(started, venue):
-    plugin = started(io.StringIO())
-    plugin.on_order(*venue.order(origin="catch_up"))
-    plugin.on_order(*venue.order(redelivered=True))
-    plugin.on_fill(*venue.fill(origin="derived"))
-    assert plugin._latency.count == 0
-    plugin.on_order(*venue.order())
-    plugin.on_fill(*venue.fill(origin="stream"))
-    assert plugin._latency.count == 2
+def test_latency_is_that_of_messages_that_came_by_the_stream_for_the_first_time(started, tell):
+    host = started(io.StringIO())
+    latency = host.plugin._latency
+    host.deliver(
+        tell.order(origin="catch_up")[2],
+        tell.order(redelivered=True)[2],
+        tell.fill(origin="derived")[2],
+    )
+    assert latency.count == 0
+    host.deliver(tell.order()[2], tell.fill(origin="stream")[2])
+    assert latency.count == 2
 
 
 @pytest.mark.parametrize(
     "settings", [{"style": "tables"}, {"masters": 0}, {"fills": -1}, {"colors": "auto"}]
 )
 def test_settings_that_make_no_sense_are_refused(settings):
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(settings, Console.Config)
+    with pytest.raises(PluginError, match=next(iter(settings))):
+        PluginHost(Console, settings)

@@ -30,20 +30,20 @@ def run(**facts):
     )
 
 
-def traded(venue, *fills):
+def traded(tell, *fills):
     picture, tally = Picture(), Tally()
-    picture.order(venue.order()[1])
+    picture.order(tell.order()[1])
     for facts in fills:
-        message, detail, event = venue.fill(**facts)
+        message, detail, event = tell.fill(**facts)
         tally.event(event)
         tally.fill(picture.fill(message, detail, event), message.category)
     return run(picture=picture, tally=tally)
 
 
-def test_volumes_are_exact_to_the_last_digit(venue):
+def test_volumes_are_exact_to_the_last_digit(tell):
     text = printed(
         traded(
-            venue,
+            tell,
             {"quantity": "12345678901234567890.000000000000000001", "price": "1"},
             {"quantity": "0.000000000000000009", "price": "1", "side": "sell"},
         ),
@@ -54,16 +54,16 @@ def test_volumes_are_exact_to_the_last_digit(venue):
     assert "12,345,678,901,234,567,890.00000000000000001" in text
 
 
-def test_no_digit_is_cut_off_on_a_narrow_terminal(venue):
-    text = printed(traded(venue, {"quantity": "12345678.123456789012345678", "price": "1"}), 40)
+def test_no_digit_is_cut_off_on_a_narrow_terminal(tell):
+    text = printed(traded(tell, {"quantity": "12345678.123456789012345678", "price": "1"}), 40)
     assert "…" not in text
     assert text.count("8") == 2 * "12345678.123456789012345678".count("8")
 
 
-def test_buying_and_selling_are_told_apart_and_the_currency_is_named(venue):
+def test_buying_and_selling_are_told_apart_and_the_currency_is_named(tell):
     text = printed(
         traded(
-            venue,
+            tell,
             {"quantity": "3", "price": "10"},
             {"quantity": "1", "price": "10", "side": "sell"},
         )
@@ -72,9 +72,9 @@ def test_buying_and_selling_are_told_apart_and_the_currency_is_named(venue):
     assert row.split() == ["BTCUSDT", "perp", "2", "3", "1", "40", "USDT"]
 
 
-def test_totals_are_kept_apart_by_currency(venue):
+def test_totals_are_kept_apart_by_currency(tell):
     result = traded(
-        venue,
+        tell,
         {"quantity": "1", "price": "10"},
         {"quantity": "1", "price": "7", "symbol": "ETHBTC"},
         {"quantity": "1", "price": "5", "symbol": "NEW"},
@@ -88,24 +88,24 @@ def test_totals_are_kept_apart_by_currency(venue):
     ]
 
 
-def test_hundreds_of_symbols_end_with_the_largest(venue):
+def test_hundreds_of_symbols_end_with_the_largest(tell):
     fills = [{"quantity": "1", "price": str(n), "symbol": f"S{n}"} for n in range(1, 101)]
-    text = printed(traded(venue, *fills))
+    text = printed(traded(tell, *fills))
     assert "S100" in text
     assert "S50 " not in text
     assert "and 80 more symbols" in text
     assert "5050" in text
 
 
-def test_messages_are_counted_by_kind_and_origin(venue):
+def test_messages_are_counted_by_kind_and_origin(tell):
     tally = Tally()
     for event in (
-        venue.master()[2],
-        venue.order()[2],
-        venue.order(origin="catch_up")[2],
-        venue.fill()[2],
-        venue.connected(),
-        venue.order(redelivered=True)[2],
+        tell.master()[2],
+        tell.order()[2],
+        tell.order(origin="catch_up")[2],
+        tell.fill()[2],
+        tell.connected(),
+        tell.order(redelivered=True)[2],
     ):
         tally.event(event)
     text = printed(run(tally=tally))
@@ -138,8 +138,8 @@ def test_reconnects_and_errors_stand_out():
     assert "last: the last one" in text
 
 
-def test_a_quantity_that_was_not_sent_adds_nothing(venue):
-    result = traded(venue, {"quantity": None})
+def test_a_quantity_that_was_not_sent_adds_nothing(tell):
+    result = traded(tell, {"quantity": None})
     assert result.tally.volumes == {}
     assert result.tally.fills == 1
     assert Decimal(0) == sum(v.notional for v in result.tally.volumes.values())

@@ -39,7 +39,7 @@ def drawn(picture, size, masters=16, fills=8, **facts):
 
 
 @pytest.fixture
-def busy(venue):
+def busy(tell):
     """Twelve running masters, twelve ended ones, forty fills, three accounts."""
     picture = Picture()
     for account in ("main", "hedge", "a-long-account-name"):
@@ -47,7 +47,7 @@ def busy(venue):
     for number in range(12):
         account = ("main", "hedge", "a-long-account-name")[number % 3]
         picture.master_order(
-            *venue.master(
+            *tell.master(
                 id=f"mo_17355700000000{number:02}",
                 quantity="123456789.123456789",
                 filled="23456789.12345678",
@@ -59,10 +59,10 @@ def busy(venue):
             )
         )
         picture.master_order(
-            *venue.master(id=f"e{number}", status="COMPLETED_WITHTAIL", finished=NOW - number)
+            *tell.master(id=f"e{number}", status="COMPLETED_WITHTAIL", finished=NOW - number)
         )
     for number in range(40):
-        picture.fill(*venue.fill(quantity=f"0.{number}0000000000001", master=f"e{number}"))
+        picture.fill(*tell.fill(quantity=f"0.{number}0000000000001", master=f"e{number}"))
     return picture
 
 
@@ -76,11 +76,11 @@ def test_the_picture_fits_the_screen_and_leaves_room_for_the_log(busy, size):
     assert max(map(len, picture)) <= columns
 
 
-def test_at_eighty_by_twenty_four_everything_that_matters_is_there(venue):
+def test_at_eighty_by_twenty_four_everything_that_matters_is_there(tell):
     picture = Picture()
     picture.connected("main", NOW * 1_000_000 - 10**9)
-    picture.master_order(*venue.master(quantity="10.00", filled="3.50", average="61234.50"))
-    picture.fill(*venue.fill(quantity="0.10", price="61234.50"))
+    picture.master_order(*tell.master(quantity="10.00", filled="3.50", average="61234.50"))
+    picture.fill(*tell.fill(quantity="0.10", price="61234.50"))
     text = "\n".join(drawn(picture, (80, 24)))
     for fact in (
         "1 running, 0 ended",
@@ -109,31 +109,31 @@ def test_several_accounts_are_told_apart_at_eighty_columns(busy):
     assert any(row.startswith("hedge") for row in picture)
 
 
-def test_running_orders_come_first_and_ended_ones_below_the_latest_on_top(venue):
+def test_running_orders_come_first_and_ended_ones_below_the_latest_on_top(tell):
     picture = Picture()
     for name, finished in (("e1", NOW - 9), ("e2", NOW - 1)):
-        picture.master_order(*venue.master(id=name, status="COMPLETED", finished=finished))
+        picture.master_order(*tell.master(id=name, status="COMPLETED", finished=finished))
     for name, started in (("r2", 20), ("r1", 10)):
-        picture.master_order(*venue.master(id=name, started=started))
+        picture.master_order(*tell.master(id=name, started=started))
     shown, left_out = visible_masters(picture, 10)
     assert [master.id for master in shown] == ["r1", "r2", "e2", "e1"]
     assert left_out == 0
 
 
-def test_of_too_many_running_orders_those_that_moved_last_are_shown_and_the_rest_counted(venue):
+def test_of_too_many_running_orders_those_that_moved_last_are_shown_and_the_rest_counted(tell):
     picture = Picture()
     for number in range(10):
-        picture.master_order(*venue.master(id=f"r{number}", started=number, at=NOW + number))
+        picture.master_order(*tell.master(id=f"r{number}", started=number, at=NOW + number))
     shown, left_out = visible_masters(picture, 4)
     assert [master.id for master in shown] == ["r7", "r8", "r9"]
     assert left_out == 7
     assert "… and 7 more running" in drawn(picture, (80, 24), masters=4)
 
 
-def test_the_bar_shows_progress_and_a_tick_where_the_schedule_is(venue):
+def test_the_bar_shows_progress_and_a_tick_where_the_schedule_is(tell):
     picture = Picture()
     picture.master_order(
-        *venue.master(quantity="10", filled="2.5", started=NOW - 30_000, duration=60)
+        *tell.master(quantity="10", filled="2.5", started=NOW - 30_000, duration=60)
     )
     (row,) = [row for row in drawn(picture, (80, 24)) if "BTCUSDT" in row]
     bar = row[row.index("━") : row.index(" 25%")].rstrip()
@@ -141,15 +141,15 @@ def test_the_bar_shows_progress_and_a_tick_where_the_schedule_is(venue):
     assert abs(bar.count("━") / len(bar) - 0.25) < 0.1
 
 
-def test_an_order_overfilled_by_a_lot_keeps_its_bar_within_its_column(venue):
+def test_an_order_overfilled_by_a_lot_keeps_its_bar_within_its_column(tell):
     picture = Picture()
-    picture.master_order(*venue.master(quantity="1", filled="2.5"))
+    picture.master_order(*tell.master(quantity="1", filled="2.5"))
     rows = drawn(picture, (80, 24))
     assert any("250%" in row for row in rows)
     assert max(map(len, rows)) <= 80
 
 
-def test_a_connection_that_is_down_is_named_first_with_how_long(venue):
+def test_a_connection_that_is_down_is_named_first_with_how_long(tell):
     picture = Picture()
     picture.connected("main", NOW * 1_000_000)
     picture.connected("hedge", NOW * 1_000_000)
