@@ -243,8 +243,8 @@ class Supervisor:
                 sources[child.process.sentinel] = child
                 if not child.silent:
                     sources[child.control.connection] = child
-        times = [t for t in (end, self._stop_by, *(c.start_at for c in self._children)) if t]
-        timeout = max(0.0, min(self._tick_at, *times) - self.clock())
+        times = (self._tick_at, end, self._stop_by, *(c.start_at for c in self._children))
+        timeout = max(0.0, min(t for t in times if t is not None) - self.clock())
         ready = wait([wake, *sources], timeout)  # type: ignore[list-item]
         if wake in ready:
             wake.recv(4096)

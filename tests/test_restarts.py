@@ -40,5 +40,5 @@ def test_a_child_that_gets_something_done_each_time_does_not_wait_for_long() -> 
     restarts = Restarts(first=0.1, longest=60.0)
     restarts.started(0.0)
     delays = [restarts.died(0.0, progressed=True) for _ in range(20)]
-    assert delays == [0.1, 0.2, 0.4] + [0.8] * 17
-    assert restarts.died(0.0) == 1.6
+    assert delays == [0.1] + [0.2] * 19
+    assert restarts.died(0.0) == 0.4

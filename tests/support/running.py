@@ -210,7 +210,10 @@ class Run:
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
                 pid = int(entry.name)
-                if pid != self.process.pid and os.getsid(pid) == self.process.pid:
+                if pid == self.process.pid or os.getsid(pid) != self.process.pid:
+                    continue
+                # One that has ended and was not waited for yet does not run.
+                if (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
                     pids.append(pid)
         return pids
 

@@ -1,0 +1,131 @@
+"""The deaths of the connection process, of the supervisor, and of all at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from promise import Numbers, check, delivered_numbers, last_seq
+from running import QUICK, Run
+
+from qehost.journal_reader import JournalReader
+from qehost.queue import decode_events
+from qehost.segments import Batch
+from qehost.simulator import Venue
+from qehost.state import StateFolder
+
+
+def journalled_numbers(run: Run) -> set[int]:
+    """The numbers that were received, as the journal has them."""
+    with JournalReader(StateFolder(run.state).journal("main")) as journal:
+        parts = list(journal.read(0))
+    return {
+        int(str(event.message).split()[0])
+        for part in parts
+        if isinstance(part, Batch)
+        for event in decode_events(part.events)
+        if event.kind == "status"
+    }
+
+
+def test_a_connection_process_that_dies_is_started_again_and_what_it_received_is_delivered(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        host = run.pids()["host main"]
+        with Numbers(venue, rate=700) as numbers:
+            for count in range(2, 6):
+                os.kill(run.pids()["connection main"], signal.SIGKILL)
+                run.wait_for(
+                    lambda count=count: len(run.records("on_connected")) == count, "a connection"
+                )
+        run.wait_for(lambda: numbers.sent in delivered_numbers(run), "the last number")
+        assert run.pids()["host main"] == host
+        assert run.stop() == 0
+        check(run)
+        assert delivered_numbers(run) == journalled_numbers(run)
+        assert not run.records(redelivered=True)
+        # Each connection after the first knows since when the stream was not heard.
+        connected = run.records("on_connected")
+        assert all(record["message"]["down_since"] for record in connected[1:])
+
+
+def test_no_child_outlives_the_supervisor_by_a_second(tmp_path: Path, venue: Venue) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        assert len(run.all_pids()) >= 3
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+        deadline = time.monotonic() + 1.0
+        while len(run.all_pids()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert run.all_pids() == [run.process.pid]
+
+
+def test_no_child_outlives_the_supervisor_though_a_plugin_hangs(
+    tmp_path: Path, venue: Venue
+) -> None:
+    source = "import ctypes\ndef on_connected(event):\n    ctypes.PyDLL(None).sleep(1000)\n"
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins={"zombie": source}) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+        deadline = time.monotonic() + 1.0
+        while len(run.all_pids()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert run.all_pids() == [run.process.pid]
+
+
+def test_after_the_death_of_all_the_next_start_delivers_the_rest(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        os.kill(run.pids()["host main"], signal.SIGSTOP)
+        with Numbers(venue, rate=700) as numbers:
+            run.wait_for(lambda: last_seq(run) > 300, "events in the journal")
+            run.kill()
+    before = delivered_numbers(run)
+    received = journalled_numbers(run)
+    assert received - before
+    assert numbers.sent
+    with Run(tmp_path, venue=venue, settings=QUICK) as again:
+        again.wait_for(lambda: delivered_numbers(again) >= received, "what was left")
+        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        assert again.stop() == 0
+        check(again)
+
+
+def test_what_was_received_while_the_host_was_away_comes_in_order_after_a_start(
+    tmp_path: Path, venue: Venue
+) -> None:
+    settings = {**QUICK, "host.drain_timeout": 1.0}
+    with Run(tmp_path, venue=venue, settings=settings) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        os.kill(run.pids()["host main"], signal.SIGSTOP)
+        numbers = Numbers(venue, rate=1)
+        numbers.push(500)
+        run.wait_for(lambda: last_seq(run) == 501, "events in the journal")
+        assert run.stop() == 0
+        assert run.logged(r"host process main: 50\d events were not delivered in time")
+    with Run(tmp_path, venue=venue, settings=QUICK) as again:
+        numbers.wait_for_all(again)
+        assert again.stop() == 0
+        check(again)
+        order = [int(str(r["message"]).split()[0]) for r in again.records("on_status")]
+        assert order == sorted(set(order))
+
+
+def test_a_second_instance_is_refused_with_the_first_ones_process_id(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        with Run(tmp_path, venue=venue, settings=QUICK) as second:
+            assert second.wait() == 3
+            assert second.logged(f"in use by process {run.process.pid}")
+        assert run.stop() == 0
+        check(run)

@@ -1,0 +1,123 @@
+"""A full disk and a damaged journal: events go on, and what is missing is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from promise import Numbers, check, delivered_numbers, last_seq
+from running import QUICK, Run
+
+from qehost.segments import segments
+from qehost.simulator import Venue
+from qehost.state import StateFolder
+from qehost.status import read_status
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 160 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160m", "qehost-test", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a file system takes root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def protected(run: Run) -> bool:
+    status = read_status(run.state / "status.json")
+    return status is not None and status.connections[0].protected
+
+
+def test_events_flow_over_a_full_disk_loudly_and_the_journal_comes_back(
+    tmp_path: Path, venue: Venue, small_disk: Path
+) -> None:
+    state = small_disk / "state"
+    ballast = small_disk / "ballast"
+    with Run(tmp_path, venue=venue, settings=QUICK, state=state) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers = Numbers(venue, rate=1, padding=10_000)
+        numbers.push(20)
+        numbers.wait_for_all(run)
+        free = os.statvfs(small_disk)
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize - MIB)
+        numbers.push(300)
+        numbers.wait_for_all(run)
+        run.wait_for(lambda: run.logged("NOT PROTECTED"), "a loud word")
+        ballast.unlink()
+
+        def comes_back() -> bool:
+            numbers.push(1)
+            return bool(run.logged("the journal can be written again"))
+
+        run.wait_for(comes_back, "the journal")
+        run.wait_for(lambda: protected(run), "the status")
+        numbers.wait_for_all(run)
+        # And from here on everything is kept again.
+        os.kill(run.pids()["host main"], signal.SIGKILL)
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+
+
+def damage(run: Run, how: str) -> None:
+    """Spoil the newest file of the journal, in its middle."""
+    file = segments(StateFolder(run.state).journal("main"))[-1]
+    log = file.with_name(f"{file.name}-wal")
+    target = log if log.exists() and log.stat().st_size else file
+    data = bytearray(target.read_bytes())
+    if how == "cut off":
+        target.write_bytes(data[: len(data) // 2])
+        return
+    for place in range(len(data) // 2, len(data) // 2 + 20_000, 997):
+        data[place] ^= 0x10
+    target.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["cut off", "bits flipped"])
+def test_what_a_damaged_journal_does_not_give_back_is_a_declared_gap(
+    tmp_path: Path, venue: Venue, how: str
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        os.kill(run.pids()["host main"], signal.SIGSTOP)
+        numbers = Numbers(venue, rate=1, padding=1_000)
+        for _ in range(10):
+            numbers.push(20)
+            run.wait_for(lambda: last_seq(run) == numbers.sent + 1, "the journal")
+        run.kill()
+    damage(run, how)
+    with Run(tmp_path, venue=venue, settings=QUICK) as again:
+        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        assert again.errors("GapError")
+        assert again.logged("can't be delivered")
+        assert delivered_numbers(again)
+        assert again.stop() == 0
+        check(again)
+
+
+def test_cursors_that_were_damaged_bring_everything_again_and_marked(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers = Numbers(venue, rate=1)
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+    StateFolder(run.state).marks("main").write_bytes(b"rubbish")
+    with Run(tmp_path, venue=venue, settings=QUICK) as again:
+        again.wait_for(lambda: len(again.records("on_status", redelivered=True)) == 5, "them again")
+        again.wait_for(lambda: len(again.records("on_connected", redelivered=False)) == 2, "more")
+        assert again.stop() == 0
+        check(again)

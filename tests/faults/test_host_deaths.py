@@ -1,0 +1,261 @@
+"""However a host process ends, its plugins get every event, and only the guilty one goes without.
+
+Real processes, real signals.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from promise import Numbers, check, cursor, dead_letters, last_seq
+from running import QUICK, Run
+
+from qehost.simulator import Venue
+
+DEADLY = """
+import ctypes, os, signal
+
+def segfault():
+    ctypes.string_at(0)
+
+def hang_with_the_gil():
+    # Not ctypes.CDLL, which lets other threads run.
+    ctypes.PyDLL(None).sleep(1000)
+
+def on_connected(event):
+    meet(event)
+
+def on_status(status, event):
+    meet(event)
+
+def meet(event):
+    if event.seq in {SEQS}:
+        {DEED}
+"""
+
+
+def deadly(seqs: set[int], deed: str) -> dict[str, str]:
+    """A plugin that does a deed at some events.  Its name puts it before the recorder."""
+    return {"deadly": DEADLY.replace("{SEQS}", repr(seqs)).replace("{DEED}", deed)}
+
+
+def test_random_kills_lose_nothing_and_blame_nobody(tmp_path: Path, venue: Venue) -> None:
+    dice = random.Random(7)
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        with Numbers(venue, rate=700) as numbers:
+            for _ in range(6):
+                known = len(run.records())
+                wanted = known + dice.randrange(1, 150)
+                run.wait_for(lambda wanted=wanted: len(run.records()) >= wanted, "progress")
+                os.kill(run.pids()["host main"], signal.SIGKILL)
+        numbers.wait_for_all(run)
+        run.wait_for(lambda: len(run.records("on_start")) == 7, "the last host process")
+        assert run.stop() == 0
+        check(run)
+        assert dead_letters(run) == []
+        assert len(run.logged(r"host \(main\).*signal SIGKILL.*starting it again")) == 6
+        assert not run.logged("disconnected")
+
+
+def test_a_kill_while_nothing_happens_brings_nothing_again(tmp_path: Path, venue: Venue) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(3)
+        numbers.wait_for_all(run)
+        # The recorder's note comes before the cursor moves.
+        run.wait_for(lambda: cursor(run) == 4, "the cursor")
+        os.kill(run.pids()["host main"], signal.SIGKILL)
+        run.wait_for(lambda: len(run.records("on_start")) == 2, "a new host process")
+        numbers.push(2)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        assert not run.records(redelivered=True)
+
+
+@pytest.mark.parametrize(
+    ("deed", "how"),
+    [
+        ("os._exit(7)", "exit code 7"),
+        ("segfault()", "signal SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGABRT)", "signal SIGABRT"),
+    ],
+)
+def test_an_event_that_kills_is_passed_over_for_that_plugin_alone(
+    tmp_path: Path, venue: Venue, deed: str, how: str
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins=deadly({3}, deed)) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(4)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        (letter,) = dead_letters(run)
+        assert (letter.plugin, letter.seq, letter.hook, letter.cause) == (
+            "deadly", 3, "on_status", "died"
+        )  # fmt: skip
+        assert (letter.detail, letter.count) == (how, 3)
+        where = "in on_status of plugin deadly with event 3 of account main"
+        assert len(run.logged(f"{how}, {where}; starting it again")) == 3
+
+
+def test_the_first_the_last_and_neighbouring_events_can_be_poison(
+    tmp_path: Path, venue: Venue
+) -> None:
+    plugins = deadly({1, 4, 5, 8}, "os._exit(1)")
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(7)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        assert [letter.seq for letter in dead_letters(run)] == [1, 4, 5, 8]
+        assert {letter.plugin for letter in dead_letters(run)} == {"deadly"}
+
+
+def test_a_sink_that_dies_of_one_event_of_a_batch_gets_all_others(
+    tmp_path: Path, venue: Venue
+) -> None:
+    source = """
+import os
+FILE = os.open("sunk", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+def on_batch(events):
+    if any(event.seq == 5 for event in events):
+        os._exit(1)
+    for event in events:
+        os.write(FILE, b"%d\\n" % event.seq)
+"""
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins={"sink": source}) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        os.kill(run.pids()["host main"], signal.SIGSTOP)
+        numbers.push(8)
+        run.wait_for(lambda: last_seq(run) == 9, "the events in the journal")
+        os.kill(run.pids()["host main"], signal.SIGCONT)
+        run.wait_for(lambda: cursor(run) == 9, "the cursor")
+        assert run.stop() == 0
+        check(run)
+        assert [(letter.plugin, letter.seq) for letter in dead_letters(run)] == [("sink", 5)]
+        sunk = set(map(int, (tmp_path / "sunk").read_text().split()))
+        assert sunk >= {1, 2, 3, 4, 6, 7, 8, 9}
+
+
+@pytest.mark.parametrize("deed", ["raise SystemExit(3)", "raise KeyboardInterrupt", "1 / 0"])
+def test_a_raise_is_a_dead_letter_and_no_death(tmp_path: Path, venue: Venue, deed: str) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins=deadly({3}, deed)) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(3)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        assert len(run.records("on_start")) == 1
+        (letter,) = dead_letters(run)
+        assert (letter.plugin, letter.seq, letter.hook, letter.cause) == (
+            "deadly", 3, "on_status", "raised"
+        )  # fmt: skip
+        assert "deadly.py" in letter.detail
+
+
+def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_over(
+    tmp_path: Path, venue: Venue
+) -> None:
+    settings = {**QUICK, "host.hang_timeout": 1.0}
+    plugins = deadly({2}, "hang_with_the_gil()")
+    with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(2)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        (letter,) = dead_letters(run)
+        assert (letter.seq, letter.cause) == (2, "died")
+        assert "the call did not end" in letter.detail
+        assert run.logged("on_status with event 2 of account main has been running for")
+        assert not run.logged("disconnected")
+
+
+def test_a_fork_that_comes_back_from_its_hook_does_not_take_part(
+    tmp_path: Path, venue: Venue
+) -> None:
+    # Its name puts it after the recorder.
+    plugins = {"splitter": "import os\ndef on_status(status, event):\n    os.fork()\n"}
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        for _ in range(5):
+            numbers.push(1)
+            numbers.wait_for_all(run)
+        assert len({record["pid"] for record in run.records("on_status")}) == 1
+        assert run.stop() == 0
+        check(run)
+        assert not run.records(redelivered=True)
+
+
+def test_a_death_is_noticed_though_a_fork_lives_on(tmp_path: Path, venue: Venue) -> None:
+    source = """
+import os, time
+from pathlib import Path
+
+def on_start(context):
+    if not Path("fork").exists():
+        if fork := os.fork():
+            Path("fork").write_text(str(fork))
+        else:
+            time.sleep(60)
+            os._exit(0)
+"""
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins={"parent": source}) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        host = run.records("on_start")[0]["pid"]
+        os.kill(host, signal.SIGKILL)
+        numbers.push(3)
+        numbers.wait_for_all(run)
+        os.kill(int((tmp_path / "fork").read_text()), signal.SIGKILL)
+        assert run.stop() == 0
+        check(run)
+
+
+def test_a_plugin_that_can_not_be_imported_leaves_the_others_alone(
+    tmp_path: Path, venue: Venue
+) -> None:
+    plugins = {"broken": "raise RuntimeError('no such desk')", "leaving": "import sys; sys.exit(4)"}
+    with Run(tmp_path, venue=venue, settings=QUICK, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(2)
+        numbers.wait_for_all(run)
+        assert run.logged("broken.*no such desk")
+        assert run.logged("leaving.*SystemExit")
+        assert run.stop() == 0
+        check(run)
+
+
+def test_a_host_that_can_not_live_does_not_take_the_stream_with_it(
+    tmp_path: Path, venue: Venue
+) -> None:
+    config = """
+[plugins.fatal]
+process = "own"
+"""
+    plugins = {"fatal": "import os; os._exit(9)"}
+    with Run(tmp_path, venue=venue, settings=QUICK, config=config, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        run.wait_for(lambda: len(run.logged(r"host \(own\).*exit code 9")) >= 3, "its deaths")
+        numbers.push(2)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        assert run.logged("host process own: [0-9]+ events were not delivered in time")
