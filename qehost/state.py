@@ -64,6 +64,11 @@ class StateFolder:
         """Make the folder if it does not exist.  Raises JournalError."""
         private_folder(self.path)
 
+    def holder(self) -> int:
+        """The process id of the qehost that works in this folder now, 0 if none does."""
+        lock = FileLock(self.path / "lock")
+        return lock.holder() if lock.is_held() else 0
+
     def lock(self) -> FileLock:
         """Take the folder for this process, until `release` or the process's end.
 
@@ -72,7 +77,8 @@ class StateFolder:
         """
         self.create()
         lock = FileLock(self.path / "lock")
-        if not lock.acquire():
+        # A moment of patience: somebody may be looking whether it is held.
+        if not lock.acquire(wait=0.2):
             raise StateFolderBusy(str(self.path), lock.holder())
         return lock
 
@@ -112,6 +118,23 @@ class FileLock:
         except OSError:
             pass  # On a full disk the lock still holds; only its holder's id can't be told.
         return True
+
+    def is_held(self) -> bool:
+        """Whether another process holds it now.  Raises JournalError."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise JournalError(str(self.path), f"can't be opened: {error.strerror}") from error
+        try:
+            # Shared, and only for a moment: whoever starts just now waits longer than that.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
 
     def holder(self) -> int:
         """The process id in the file, 0 if there is none."""

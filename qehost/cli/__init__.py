@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "See what runs, how far it has come, and what it is at.",
     "journal": "See, export and prune what was received; dead letters.",
     "config": "The settings' file: print one, check it, show what holds.",
+    "check": "Try out what a run needs, from the settings to the venue.",
     "plugins": "List the plugins that are installed, and what became of them.",
     "simulate": "Run a local venue: stream and REST, with a living market.",
     "listen-key": "Make a listen key and print it.",

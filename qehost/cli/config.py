@@ -20,6 +20,7 @@ from qehost.annotated import PluginSection, annotated
 from qehost.catalogue import SECTIONS, plain
 from qehost.cli.examination import Examination, examine
 from qehost.cli.failure import CONFIG_INVALID, failing_clearly
+from qehost.cli.finding import counted
 from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
 from qehost.errors import ConfigError, Error, PluginError
@@ -98,7 +99,7 @@ def check(config_file: Path | None, specs: tuple[str, ...]) -> None:
         raise ConfigError(found.mistakes)
     accounts, plugins = len(found.loaded.settings.accounts), len(found.configs)
     where = config_file.absolute() if config_file else "no file, the environment and the defaults"
-    click.echo(f"OK: {where} ({_count(accounts, 'account')}, {_count(plugins, 'plugin')})")
+    click.echo(f"OK: {where} ({counted(accounts, 'account')}, {counted(plugins, 'plugin')})")
 
 
 def _tell(found: Examination) -> None:
@@ -107,10 +108,6 @@ def _tell(found: Examination) -> None:
         click.echo(f"warning: {warning}", err=True)
     for name, why in found.unknown.items():
         click.echo(f"warning: the settings of plugin {name} were not checked: {why}", err=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 # --- show ------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def configure(
             except msgspec.ValidationError as error:
                 mistakes.append(_told(error, f"{section}.{name}"))
         elif field.required:
-            mistakes.append(f"{section}.{name}: a value is needed: {kind_of(kinds[name])}")
+            mistakes.append(f"{section}.{name}: a value is needed ({kind_of(kinds[name])})")
     if not mistakes:
         try:
             return msgspec.convert(own, config, strict=False, dec_hook=hook)

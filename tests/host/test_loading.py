@@ -233,7 +233,7 @@ def test_every_mistake_in_a_plugins_settings_is_told_with_its_path(
         "plugins.demo.inner.dept: unknown setting (did you mean depth?); "
         "plugins.demo.many[1].x: unknown setting (known here: depth); "
         "plugins.demo.zzz: unknown setting (known here: url, retries, verbose, inner, many); "
-        "plugins.demo.url: a value is needed: a text; "
+        "plugins.demo.url: a value is needed (a text); "
         "plugins.demo.retries: expected `int`, got `str`; "
         "plugins.demo.many[2].depth: expected `int`, got `str`"
     )
