@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import get_args
 
@@ -21,6 +22,7 @@ from qehost.messages import (
     FillDetail,
     FillEvent,
     FillMessage,
+    MasterOrderDetail,
     MasterOrderEvent,
     MasterOrderMessage,
     OrderEvent,
@@ -108,3 +110,26 @@ def test_the_documented_fields_stand_in_the_documented_order(
     message: type[msgspec.Struct], fields: str
 ) -> None:
     assert message.__struct_fields__ == tuple(fields.split())
+
+
+# --- as the documented dataclasses --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", [ClientPushMessage, MasterOrderMessage, OrderMessage, FillMessage, MasterOrderDetail]
+)
+def test_the_functions_of_dataclasses_take_messages(kind: type[msgspec.Struct]) -> None:
+    names = kind.__struct_fields__
+    message = kind(*range(len(names)))
+    assert dataclasses.is_dataclass(message)
+    assert tuple(each.name for each in dataclasses.fields(kind)) == names  # type: ignore[arg-type]
+    assert dataclasses.asdict(message) == dict(zip(names, range(len(names)), strict=True))
+    assert dataclasses.astuple(message) == tuple(range(len(names)))
+    assert vars(message) == message.__dict__ == dataclasses.asdict(message)
+    changed = dataclasses.replace(message, symbol="other") if "symbol" in names else message
+    assert getattr(changed, "symbol", "other") == "other"
+
+
+def test_an_event_as_a_dataclass_holds_its_message_as_a_dictionary() -> None:
+    event = StatusEvent(1, "main", "", 0, "stream", False, "", "open")
+    assert dataclasses.asdict(event)["message"] == "open"
