@@ -90,7 +90,7 @@ class Http:
         self._prefix = parts.path.rstrip("/")
         fixed = {"User-Agent": f"qehost/{version('qehost')}", **headers}
         # Functions, as no attribute may lead to the API key or the proxy's password.
-        self._headers = lambda query: {**fixed, QUERY: query}
+        self._headers: Callable[[str], dict[str, str]] = lambda query: {**fixed, QUERY: query}
         self._live: WeakSet[_Connection] = WeakSet()
         self._lock = threading.Lock()
         self._closed = threading.Event()
