@@ -188,10 +188,10 @@ def order_message(order: V2Order) -> OrderMessage:
     try:
         moment = epoch_ms(order.updated_at or order.created_at)
         created_time = created_ms(order.order_created_time)
-        quantity = _floats[quantity_text]
-        filled = _floats[filled_text]
-        average = _floats[order.average_price]
-        _floats[order.filled_notional]
+        quantity = _float(quantity_text)
+        filled = _float(filled_text)
+        average = _float(order.average_price)
+        _float(order.filled_notional)
     except ValueError:
         raise _first_unreadable(order) from None
     if not filled:
@@ -236,18 +236,9 @@ def number(text: str) -> float:
     raise ValueError(text)
 
 
-class _Floats(dict[str, float]):
-    """The floats of numbers as text.  Prices and quantities come again and again."""
-
-    def __missing__(self, text: str) -> float:
-        value = number(text) if text else 0.0
-        if len(self) >= 16384:
-            self.clear()
-        self[text] = value
-        return value
-
-
-_floats = _Floats()
+def _float(text: str) -> float:
+    # Anew each time: a dictionary of texts seen before costs more, as most figures come only once.
+    return number(text) if text else 0.0
 
 
 def _difference(quantity: str, filled: str) -> float:
@@ -274,7 +265,7 @@ def _first_unreadable(order: V2Order) -> Unreadable:
         ("filledNotional", order.filled_notional),
     ):
         try:
-            _floats[text]
+            _float(text)
         except ValueError:
             return Unreadable(field, text, "is no number")
     try:

@@ -85,13 +85,16 @@ class FrameParser:
             if length > 125:
                 if length == 126:
                     start += 2
+                    if start > end:
+                        break
+                    length = data[at + 2] << 8 | data[at + 3]
                 elif length == 127:
                     start += 8
+                    if start > end:
+                        break
+                    length = int.from_bytes(data[at + 2 : start])
                 else:
                     raise ProtocolViolation("the venue sent a masked frame", PROTOCOL_ERROR)
-                if start > end:
-                    break
-                length = int.from_bytes(data[at + 2 : start])
             stop = start + length
             # Nearly every frame is a whole text message; the rest goes the long way.
             if first == WHOLE_TEXT and stop <= end and self._message is _NO_MESSAGE:
