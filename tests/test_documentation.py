@@ -1,0 +1,158 @@
+"""What the documentation says is so: signatures, names, settings, and code that runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from qehost import errors, testing
+from qehost.cli import COMMANDS
+from qehost.cli.plugin_package import files
+from qehost.errors import ConnectionLost, Error, RestError, WebsocketClientError
+from qehost.hookspecs import VERSION
+from qehost.host.arguments import HOOKS
+from qehost.host.context import Context
+from qehost.host.process import SLICE
+from qehost.rest.api import API, DEFAULT_TIMEOUT
+from qehost.settings import HostSettings, PluginSettings
+
+ROOT = Path(__file__).parents[1]
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+HOOKSPECS = (ROOT / "qehost" / "hookspecs.py").read_text(encoding="utf-8")
+
+
+def blocks(language: str, text: str = PLUGINS) -> list[str]:
+    """The code blocks of a language, without the indentation that a list gives them."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", code, flags=re.MULTILINE) for indent, code in found]
+
+
+def section(heading: str) -> str:
+    level = heading.partition(" ")[0]
+    start = PLUGINS.index(f"\n{heading}\n")
+    rest = PLUGINS[start + len(heading) + 2 :]
+    end = re.search(rf"^#{{2,{len(level)}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def declared(hook: str) -> str:
+    """The hook's `def` in hookspecs.py, on one line."""
+    match = re.search(rf"^def {hook}\((.*?)\) -> None:", HOOKSPECS, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    return f"def {hook}({' '.join(match[1].split())}) -> None: ..."
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_each_hook_is_documented_with_its_exact_signature(hook: str) -> None:
+    text = section(f"### `{hook}`")
+    assert blocks("python", text)[0].strip() == declared(hook)
+    for argument in HOOKS[hook]:
+        prose = text.partition("```\n")[2]
+        assert f"`{argument}" in prose, f"{hook}: nothing is said of {argument}"
+
+
+def test_the_hooks_stand_in_the_order_of_hookspecs_and_there_are_no_others() -> None:
+    assert re.findall(r"^### `(on_\w+)`$", PLUGINS, re.MULTILINE) == list(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_each_hook_has_a_test_of_its_contract(hook: str) -> None:
+    tree = ast.parse((ROOT / "tests" / "test_hooks.py").read_text(encoding="utf-8"))
+    tests = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert [name for name in tests if name.startswith(f"test_{hook}_")]
+
+
+def test_every_attribute_of_the_context_is_documented() -> None:
+    names = {field.name for field in fields(Context) if not field.name.startswith("_")}
+    names |= {name for name in vars(Context) if not name.startswith("_")}
+    told = set(re.findall(r"^\| `context\.(\w+)", section("## The context"), re.MULTILINE))
+    assert told == names
+
+
+def test_every_setting_of_the_hosts_is_documented_with_its_default() -> None:
+    own = PluginSettings()
+    told = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section("## Settings"), re.MULTILINE))
+    assert {name: tomllib.loads(f"x = {text}")["x"] for name, text in told.items()} == {
+        name: getattr(own, name) for name in ("enabled", "process", "order")
+    }
+
+
+def test_everything_in_qehost_testing_is_documented() -> None:
+    text = section("## Testing")
+    assert [name for name in testing.__all__ if not re.search(rf"`{name}\b", text)] == []
+
+
+def test_what_is_named_exists() -> None:
+    acting = section("### Acting: `context.api`")
+    for name in re.findall(r"`(\w+_orders?|order_fills|create_listen_key)`", acting):
+        assert hasattr(API, name), name
+    for name in re.findall(r"`(\w+Error)`", acting):
+        assert issubclass(getattr(errors, name), RestError), name
+    for command in re.findall(r"\bqehost ([a-z][a-z-]+)", "".join(blocks("sh"))):
+        assert command in COMMANDS, command
+
+
+def test_every_error_that_reaches_on_error_is_in_its_table() -> None:
+    rows = re.findall(r"^\| `.*?\|", section("### `on_error`"), re.MULTILINE)
+
+    def below(kind: type[Error]) -> set[str]:
+        return {kind.__name__}.union(*map(below, kind.__subclasses__()))
+
+    # The end of a connection is an event of its own.
+    stream = below(WebsocketClientError) - below(ConnectionLost) - {"WebsocketClientError"}
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == stream | {"HookError"}
+
+
+def test_the_figures_are_those_of_the_code() -> None:
+    host = HostSettings()
+    for text in (
+        f"at most {SLICE} events come again",
+        f"at least one and at most {SLICE}",
+        f"`host.slow_call`, {host.slow_call:g} s",
+        f"`host.hang_timeout` ({host.hang_timeout:g} s)",
+        f"`host.drain_timeout` ({host.drain_timeout:g} s)",
+        f"a round trip, and {DEFAULT_TIMEOUT:g} s at worst",
+    ):
+        assert text in " ".join(PLUGINS.split()), text
+
+
+def test_code_and_settings_can_be_read() -> None:
+    assert len(blocks("python")) > len(HOOKS)
+    for code in blocks("python"):
+        ast.parse(code)
+    for text in blocks("toml"):
+        tomllib.loads(text)
+
+
+def test_links_within_the_page_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", PLUGINS, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+    links = re.findall(r"\]\(#([^)]+)\)", PLUGINS)
+    assert [link for link in links if link not in anchors] == []
+
+
+def test_the_tutorials_plugin_passes_the_tutorials_tests(tmp_path: Path) -> None:
+    for path, text in files("large-fills", ["on_start", "on_fill"], f"{VERSION}.0").items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    written = []
+    for code in blocks("python"):
+        if named := re.match(r"# (\S+\.py)\n", code):
+            assert (tmp_path / named[1]).exists(), "new-plugin makes another file"
+            (tmp_path / named[1]).write_text(code, encoding="utf-8")
+            written.append(named[1])
+    assert len(written) == 2
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    options = ["-o", f"pythonpath={tmp_path / 'src'}"]
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
