@@ -14,6 +14,8 @@ __all__ = ["main"]
 COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
     "status": "See what runs, how far it has come, and what it is at.",
+    "tail": "Show events as they come.",
+    "replay": "Deliver events again to chosen plugins, from the journal or a file.",
     "journal": "See, export and prune what was received; dead letters.",
     "config": "The settings' file: print one, check it, show what holds.",
     "check": "Try out what a run needs, from the settings to the venue.",

@@ -25,7 +25,7 @@ from qehost.search import KINDS, Wanted, find
 from qehost.segments import Damage
 from qehost.state import StateFolder
 
-__all__ = ["command"]
+__all__ = ["Found", "accounts_of", "command", "filters"]
 
 WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}
 
@@ -134,7 +134,7 @@ def prune_(
     """
     if keep is None and keep_size is None:
         raise click.UsageError("Say what to keep: --keep 7d, or --keep-size 20G.")
-    for name in _accounts(folder, account):
+    for name in accounts_of(folder, account):
         cursors = cursors_of(folder, name)
         report = prune(
             folder.journal(name),
@@ -169,7 +169,7 @@ class Found:
     ) -> None:
         self._sources = [
             self._events(JournalReader(folder.journal(name)), name, wanted, newest_first)
-            for name in _accounts(folder, account)
+            for name in accounts_of(folder, account)
         ]
         self._newest_first = newest_first
         self._damage: list[str] = []
@@ -199,7 +199,7 @@ class Found:
                     yield event
 
 
-def _accounts(folder: StateFolder, account: str) -> list[str]:
+def accounts_of(folder: StateFolder, account: str) -> list[str]:
     """Raises JournalError where there is no journal, UsageError for an account not in it."""
     names = folder.accounts()
     if not names:
@@ -215,7 +215,7 @@ def _accounts(folder: StateFolder, account: str) -> list[str]:
 def _nothing(folder: StateFolder, account: str, wanted: Wanted) -> str:
     if wanted != Wanted():
         return "No event fits."
-    return f"No event has been received yet ({', '.join(_accounts(folder, account))})."
+    return f"No event has been received yet ({', '.join(accounts_of(folder, account))})."
 
 
 def _pruned(report: Pruned) -> str:

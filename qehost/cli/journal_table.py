@@ -21,7 +21,14 @@ from qehost.messages import (
     OrderMessage,
 )
 
-__all__ = ["local_time", "pretty_json", "print_events", "print_letter", "print_letters"]
+__all__ = [
+    "local_time",
+    "pretty_json",
+    "print_events",
+    "print_letter",
+    "print_letters",
+    "print_line",
+]
 
 STYLES = {
     "fill": "green",
@@ -62,6 +69,23 @@ def print_events(events: Sequence[AnyEvent]) -> None:
         ]
         table.add_row(*cells)
     console.print(table)
+
+
+def print_line(console: Console, event: AnyEvent, *, with_account: bool) -> None:
+    """One event, in columns of fixed width: for events that come one by one."""
+    message: Any = event.message
+    ids = [getattr(message, name, "") for name in ("master_order_id", "order_id")]
+    console.print(
+        Text.assemble(
+            (f"{local_time(event.received_at)[11:]}  ", "dim"),
+            f"{event.account:<10}  " if with_account else "",
+            f"{event.seq:>8}  ",
+            (f"{event.kind:<12}  ", STYLES.get(event.kind, "")),
+            f"{getattr(message, 'symbol', ''):<12}  ",
+            f"{_what(event):<44}  ",
+            (" ".join(filter(None, ids)), "dim"),
+        )
+    )
 
 
 def print_letters(letters: Sequence[DeadLetter]) -> None:
