@@ -167,7 +167,8 @@ def _deliver(
             status = control.receive()
             assert isinstance(status, HostStatus)
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise _death(process, marks) from None
+            click.echo(f"qehost: {_death(process, marks)}", err=True)
+            sys.exit(FAILED)
         except KeyboardInterrupt:
             # It sees the end of the pipe, and calls on_stop.
             ours.close()
@@ -185,14 +186,14 @@ def _end(process: SpawnProcess) -> None:
     process.close()
 
 
-def _death(process: SpawnProcess, marks: Path) -> Error:
+def _death(process: SpawnProcess, marks: Path) -> str:
     process.join()
     try:
         call = MarksView(marks).current()
     except JournalError:
         call = None
     died = ProcessDied("replay", process.exitcode or 0)
-    return Error(f"{died}{where(call)}. The events after that one were not delivered")
+    return f"{died}{where(call)}. The events after that one were not delivered"
 
 
 def _batches(events: Iterable[AnyEvent]) -> Iterator[list[AnyEvent]]:

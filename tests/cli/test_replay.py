@@ -132,7 +132,7 @@ def test_a_file_that_is_none_is_told_with_its_line(folder: StateFolder) -> None:
         ("def on_order(event):\n    1 / 0\n", 1, "mine: 4 events, 2 calls, 2 errors"),
         (
             "import os\ndef on_order(event):\n    os._exit(7)\n",
-            3,
+            1,
             "exit code 7, in on_order of plugin mine with event 2 of account main",
         ),
         ("raise RuntimeError('no such desk')\n", 3, "no such desk"),
