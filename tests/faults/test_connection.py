@@ -1,0 +1,431 @@
+"""The connection of the real `qehost run`, through everything that may happen to it.
+
+Tests that need nothing of their own share one run, whose connection each of them breaks once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gates import Certificates, ConnectProxy, SocksProxy, TlsFront
+from running import QUICK, Run
+from told import check_once, missing
+from websocket import ABNF
+
+from qehost.simulator import Venue
+from qehost.simulator.connection import Connection, frame
+
+HEARTBEAT = {"connection.ping_interval": 0.5, "connection.pong_timeout": 0.5}
+
+
+class Pair:
+    """A venue and a run that are connected."""
+
+    def __init__(self, venue: Venue, run: Run) -> None:
+        self.venue = venue
+        self.run = run
+
+    def connections(self) -> int:
+        return len(self.run.records("on_connected"))
+
+    def wait_connected(self, times: int) -> None:
+        """Until it has connected so often, and the venue reaches it."""
+        self.run.wait_for(lambda: self.connections() >= times, f"connection {times}")
+        self.venue.wait_connected()
+
+    def wait_for_all(self) -> None:
+        """Until every order's last state has been told."""
+        self.run.wait_for(lambda: not missing(self.venue, self.run.records()), "all states")
+
+
+@pytest.fixture(scope="module")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with (
+        Venue(seed=11) as venue,
+        Run(
+            tmp_path_factory.mktemp("shared"),
+            venue=venue,
+            settings={**QUICK, **HEARTBEAT, "connection.connect_timeout": 0.7},
+        ) as run,
+    ):
+        yield Pair(venue, run)
+
+
+@pytest.fixture
+def shared(_shared: Pair) -> Iterator[Pair]:
+    """Connected before; after it, whatever happened, everything is there, and nothing twice."""
+    _shared.wait_connected(1)
+    _shared.venue.step(5)
+    _shared.wait_for_all()
+    yield _shared
+    _shared.wait_for_all()
+    check_once(_shared.run.records())
+
+
+class PongTimes:
+    """When pongs arrive at the venue, from the second on."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.times: list[float] = []
+        self._receive = connection._frames.recv_frame
+        connection._frames.recv_frame = self._note
+
+    def _note(self) -> ABNF:
+        received = self._receive()
+        if received.opcode == ABNF.OPCODE_PONG:
+            self.times.append(time.monotonic())
+        return received
+
+
+# --- ends --------------------------------------------------------------------------------------
+
+ENDS = {
+    "drop": (1001, "closed the connection with code 1001"),
+    "end": (1006, "without a close frame"),
+    "reset": (1006, "reset"),
+    "torn": (1006, "without a close frame"),
+    "reserved": (1002, "reserved"),
+    "opcode": (1002, "opcode"),
+    "oversized": (1009, "max_message"),
+    "invalid-utf8": (1007, "UTF-8"),
+    "silence": (1006, "silent"),
+}
+
+
+@pytest.mark.parametrize("fault", ENDS)
+def test_any_end_leads_back_with_what_was_missed(fault: str, shared: Pair) -> None:
+    code, words = ENDS[fault]
+    before = shared.connections()
+    shared.venue.inject(fault)
+    shared.venue.step(10)
+    shared.wait_connected(before + 1)
+    shared.venue.step(10)
+    shared.wait_for_all()
+    ended = shared.run.records("on_disconnected")[-1]
+    again = shared.run.records("on_connected")[-1]
+    assert ended["message"]["code"] == code
+    assert words in ended["reason"]
+    assert ended["message"]["last_heard"] == again["message"]["down_since"]
+    assert again["message"]["down_since"] < again["message"]["up_at"]
+
+
+@pytest.mark.parametrize("code", [1000, 1011, 1012, 4321])
+def test_a_close_frame_of_any_code_leads_back(code: int, shared: Pair) -> None:
+    before = shared.connections()
+    shared.venue.drop("close", code, "maintenance")
+    shared.wait_connected(before + 1)
+    ended = shared.run.records("on_disconnected")[-1]
+    assert ended["message"]["code"] == code
+    assert "maintenance" in ended["reason"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        ("handshake-500", "HandshakeError", "HTTP 500"),
+        ("handshake-429", "HandshakeError", "asks to wait 1 s"),
+        ("handshake-hang", "ConnectError", "within 0.7 s"),
+    ],
+)
+def test_a_handshake_that_is_refused_or_hangs_is_told_and_tried_again(
+    fault: str, error: str, words: str, shared: Pair
+) -> None:
+    before, known = shared.connections(), len(shared.run.errors(error))
+    shared.venue.inject(fault)
+    shared.venue.drop("reset")
+    shared.wait_connected(before + 1)
+    assert words in shared.run.errors(error)[known]
+    assert shared.run.records("on_connected")[-1]["message"]["attempt"] == 2
+
+
+def test_a_venue_that_closes_at_once_is_tried_until_it_stays(shared: Pair) -> None:
+    before = shared.connections()
+    shared.venue.inject("close-at-open", 2)
+    shared.venue.drop()
+    shared.wait_connected(before + 3)
+
+
+def test_a_message_in_tiny_pieces_in_fragments_twice_or_late_is_one_message(shared: Pair) -> None:
+    for fault in ("dribble", "fragmented", "duplicate", "reorder"):
+        shared.venue.inject(fault, 3)
+        shared.venue.step(10)
+    shared.wait_for_all()
+
+
+# --- catching up -------------------------------------------------------------------------------
+
+
+def test_rest_that_refuses_while_catching_up_is_asked_until_all_is_there(shared: Pair) -> None:
+    before, known = shared.connections(), len(shared.run.errors("GapError"))
+    shared.venue.inject("rest-500", 3)
+    shared.venue.inject("rest-429", 1)
+    shared.venue.drop("reset")
+    shared.venue.step(20)
+    shared.wait_connected(before + 1)
+    shared.wait_for_all()
+    assert "could not be read again" in shared.run.errors("GapError")[known]
+
+
+def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) -> None:
+    before = shared.connections()
+    shared.venue.drop("reset")
+    shared.venue.step(900)
+    asked = len(shared.venue.requests)
+
+    def pages() -> int:
+        requests = list(shared.venue.requests)[asked:]
+        return sum(request.path.endswith("/order-fills") for request in requests)
+
+    shared.run.wait_for(lambda: pages() >= 1)
+    shared.venue.inject("rest-500", 3)
+    shared.venue.drop("reset")
+    shared.wait_connected(before + 2)
+
+
+# --- listen keys -------------------------------------------------------------------------------
+
+
+def test_keys_are_renewed_without_a_word_a_loss_or_a_repetition(tmp_path: Path) -> None:
+    with (
+        Venue(rate=100, faults=["expire-key=3s"]) as venue,
+        Run(tmp_path, venue=venue, settings=QUICK) as run,
+    ):
+        pair = Pair(venue, run)
+        run.wait_for(lambda: sum(r.status == 101 for r in list(venue.requests)) >= 3)
+        venue.rate = 0
+        pair.wait_for_all()
+        check_once(run.records())
+        assert pair.connections() == 1
+        assert not run.records("on_disconnected")
+        assert not run.errors()
+
+
+def test_a_takeover_is_told_and_answered_slowly_and_the_other_account_has_no_part_in_it(
+    tmp_path: Path,
+) -> None:
+    with Venue(accounts=2) as venue:
+        one, two = venue.accounts
+        config = "\n".join(
+            f'[accounts.{name}]\nws_url = "{venue.ws_url}"\nrest_url = "{venue.rest_url}"\n'
+            f'api_key = "{account.api_key}"\napi_secret = "{account.api_secret}"'
+            for name, account in (("one", one), ("two", two))
+        )
+        with Run(tmp_path, config=config, settings=QUICK) as run:
+            run.wait_for(lambda: len({r["account"] for r in run.records("on_connected")}) == 2)
+            for times in (2, 3):
+                venue.new_listen_key(0)
+                if times == 2:
+                    run.wait_for(lambda: len(run.records("on_connected", account="one")) == 2)
+                    venue.wait_connected(2)
+            run.wait_for(lambda: len(run.errors("ListenKeyError")) == 2)
+            assert "another program makes listen keys" in run.errors("ListenKeyError")[1]
+            venue.step(30, account=0)
+            venue.step(30, account=1)
+            run.wait_for(lambda: not missing(venue, run.records(account="two"), account=1))
+            assert not run.records("on_disconnected", account="two")
+            assert not run.records("on_error", account="two")
+            check_once(run.records(account="two"))
+            keys = [r for r in venue.requests if r.path.endswith("/listen-key")]
+            assert len(keys) == 3, "one for each account, and one after the first takeover"
+
+
+def test_an_account_that_can_not_connect_at_all_costs_the_others_nothing(tmp_path: Path) -> None:
+    with Venue() as venue:
+        config = (
+            f'[accounts.good]\nws_url = "{venue.ws_url}"\nrest_url = "{venue.rest_url}"\n'
+            f'api_key = "{venue.api_key}"\napi_secret = "{venue.api_secret}"\n'
+            f'[accounts.bad]\nws_url = "{venue.ws_url}"\nrest_url = "{venue.rest_url}"\n'
+            'api_key = "unknown-key"\napi_secret = "wrong-secret"\n'
+        )
+        with Run(tmp_path, config=config, settings=QUICK) as run:
+            pair = Pair(venue, run)
+            pair.wait_connected(1)
+            told = run.wait_for(lambda: run.records("on_error", account="bad"))
+            assert "check api_key, api_secret and rest_url" in told[0]["text"]
+            venue.step(20)
+            run.wait_for(lambda: not missing(venue, run.records(account="good")))
+            assert not run.records("on_error", account="good")
+            assert run.stop() == 0
+
+
+# --- other venues, other ways ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked", "settings"),
+    [
+        ("v1", "v1", {}),
+        ("mixed", "v2", {"connection.heartbeat": "text"}),
+    ],
+)
+def test_v1_both_forms_text_heartbeats_and_a_venue_whose_clock_is_off(
+    protocol: str, asked: str, settings: dict[str, object], tmp_path: Path
+) -> None:
+    with (
+        Venue(protocol=protocol, faults=["clock=+90s"]) as venue,  # type: ignore[arg-type]
+        Run(
+            tmp_path,
+            "--protocol",
+            asked,
+            venue=venue,
+            settings={**QUICK, **HEARTBEAT, **settings},
+        ) as run,
+    ):
+        pair = Pair(venue, run)
+        pair.wait_connected(1)
+        venue.step(60)
+        pair.wait_for_all()
+        # Longer than a venue lives that answers no pings.
+        time.sleep(1.2)
+        assert not run.records("on_disconnected")
+        venue.drop("reset")
+        venue.step(60)
+        pair.wait_connected(2)
+        venue.step(60)
+        pair.wait_for_all()
+        check_once(run.records())
+        assert run.records("on_fill")
+        assert run.logged(r"this machine's clock is 90\.\d s behind")
+        assert not run.errors()
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5", "socks5h"])
+def test_stream_and_rest_go_through_a_proxy_with_credentials(kind: str, tmp_path: Path) -> None:
+    proxy = ConnectProxy("user:pass-word") if kind == "http" else SocksProxy("user:pass-word")
+    with (
+        proxy,
+        Venue() as venue,
+        Run(
+            tmp_path,
+            venue=venue,
+            settings={
+                **QUICK,
+                "accounts.main.proxy": f"{kind}://user:pass-word@127.0.0.1:{proxy.port}",
+            },
+        ) as run,
+    ):
+        pair = Pair(venue, run)
+        pair.wait_connected(1)
+        assert proxy.served >= 2
+        venue.step(10)
+        pair.wait_for_all()
+        assert "pass-word" not in run.story()
+
+
+def test_tls_with_an_authority_of_ones_own_and_a_client_certificate(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    with Venue() as venue:
+        host, _, port = venue.address.rpartition(":")
+        with (
+            TlsFront(certificates.server_context(), (host, int(port))) as front,
+            Run(
+                tmp_path,
+                "--ws-url",
+                f"wss://localhost:{front.port}",
+                "--rest-url",
+                f"https://localhost:{front.port}",
+                env={"QEHOST_API_KEY": venue.api_key, "QEHOST_API_SECRET": venue.api_secret},
+                settings={
+                    **QUICK,
+                    "accounts.main.ca_file": certificates.ca,
+                    "accounts.main.client_cert": certificates.client,
+                },
+            ) as run,
+        ):
+            pair = Pair(venue, run)
+            pair.wait_connected(1)
+            venue.drop("reset")
+            venue.step(30)
+            pair.wait_connected(2)
+            pair.wait_for_all()
+            check_once(run.records())
+
+
+# --- how it ends, how it goes on ---------------------------------------------------------------
+
+
+def test_giving_up_ends_with_5_and_says_why(tmp_path: Path) -> None:
+    with (
+        Venue(faults=["handshake-500=100%"]) as venue,
+        Run(tmp_path, "--give-up-after", "1", venue=venue, settings=QUICK) as run,
+    ):
+        assert run.wait() == 5
+        assert run.logged("account main: no connection for 1 s")
+
+
+def test_what_happened_between_two_runs_is_read_at_the_start_of_the_second(tmp_path: Path) -> None:
+    with Venue() as venue:
+        for times in (1, 2):
+            with Run(tmp_path, venue=venue, settings=QUICK) as run:
+                pair = Pair(venue, run)
+                pair.wait_connected(times)
+                venue.step(40)
+                pair.wait_for_all()
+                assert run.stop() == 0
+            venue.step(40)
+        check_once(run.records())
+
+
+def test_pings_are_answered_within_a_second_while_a_plugin_sleeps(tmp_path: Path) -> None:
+    (tmp_path / "slow").write_text("3", encoding="utf-8")
+    with Venue(rate=50) as venue, Run(tmp_path, venue=venue, settings=QUICK) as run:
+        [connection] = venue.wait_connected()
+        pongs = PongTimes(connection)
+        # The first one may be read before the times are noted.
+        for count in range(4):
+            sent = time.monotonic()
+            connection.send(frame(ABNF.OPCODE_PING, b"are you there"))
+            if count:
+                run.wait_for(lambda count=count: len(pongs.times) >= count)
+                assert pongs.times[-1] - sent < 1.0
+        assert not run.records("on_connected"), "the plugin has not even dealt with its first event"
+
+
+def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
+    """Not in what it logs or writes, nor in the list of processes; whatever goes wrong."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    keys: set[str] = set()
+    with (
+        SocksProxy("user:pass-word") as proxy,
+        Venue(rate=50, faults=["expire-key=3s"]) as venue,
+        Run(
+            folder,
+            "--log-level",
+            "debug",
+            venue=venue,
+            settings={
+                **QUICK,
+                **HEARTBEAT,
+                "connection.connect_timeout": 0.5,
+                "accounts.main.proxy": f"socks5://user:pass-word@127.0.0.1:{proxy.port}",
+            },
+        ) as run,
+    ):
+        account = venue.accounts[0]
+        pair = Pair(venue, run)
+        pair.wait_connected(1)
+        for fault in ("handshake-500", "handshake-401", "handshake-hang", "rest-500", "rest-401"):
+            keys.add(account.listen_key)
+            known = pair.connections()
+            venue.inject(fault)
+            venue.drop("close", 4000, f"key {account.listen_key} is over")
+            run.wait_for(lambda known=known: pair.connections() > known, fault)
+        commands = [
+            Path(f"/proc/{pid}/{file}").read_bytes()
+            for pid in run.all_pids()
+            for file in ("cmdline", "comm")
+        ]
+        keys.add(account.listen_key)
+        assert run.stop() == 0
+        written = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        shown = "".join(run.log + run.out).encode()
+    secrets = [venue.api_key, venue.api_secret, "pass-word", *filter(None, keys)]
+    assert len(written) > 5
+    assert len(keys) > 3
+    for secret in secrets:
+        for text in (shown, *commands, *written):
+            assert secret.encode() not in text

@@ -1,0 +1,79 @@
+"""What plugins were told of orders, against what the venue knows: everything, and nothing twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from qehost.messages import Event
+from qehost.simulator import Venue
+
+__all__ = ["check_once", "missing", "record_of"]
+
+Record = dict[str, Any]
+
+
+def record_of(event: Event) -> Record:
+    """An event as the recorder would write it."""
+    message = event.message
+    return {
+        "kind": event.kind,
+        "seq": event.seq,
+        "account": event.account,
+        "message_id": event.message_id,
+        "origin": event.origin,
+        "message": message.as_dict() if hasattr(message, "as_dict") else message,
+    }
+
+
+def missing(venue: Venue, records: Iterable[Record], account: int = 0) -> list[str]:
+    """The orders whose last state, as REST knows it, was not told."""
+    told: dict[str, set[tuple[str, float]]] = defaultdict(set)
+    for record in records:
+        message = record.get("message")
+        if record.get("kind") == "order":
+            told[message["order_id"]].add((message["status"], message["cum_filled_qty"]))
+        elif record.get("kind") == "master_order":
+            told[message["master_order_id"]].add((message["status"], 0.0))
+    history = venue.accounts[account].history
+    wanted = [
+        (order.order_id, order.status, float(order.filled_quantity or 0))
+        for order in history.order_fills({}, None, None)
+    ]
+    wanted += [
+        (master.master_order_id, master.status, 0.0)
+        for master in history.master_orders({}, None, None)
+    ]
+    return [
+        f"{order_id} {status} {filled}, told: {told[order_id]}"
+        for order_id, status, filled in wanted
+        if (status, filled) not in told[order_id]
+    ]
+
+
+def check_once(records: Iterable[Record]) -> None:
+    """One account's events: numbered without a gap, no message and no state of an order twice, and
+    fills that add up to what was filled, to the last digit."""
+    records = [record for record in records if record.get("seq")]
+    assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
+    ids: set[str] = set()
+    states: set[tuple[Any, ...]] = set()
+    filled: dict[str, Decimal] = defaultdict(Decimal)
+    most: dict[str, Decimal] = defaultdict(Decimal)
+    for record in records:
+        message = record["message"]
+        if record["origin"] == "stream" and record["message_id"]:
+            assert record["message_id"] not in ids, f"a message came twice: {record}"
+            ids.add(record["message_id"])
+        if record["kind"] == "order":
+            key = message["order_id"]
+            state = (key, message["timestamp"], message["status"], message["cum_filled_qty"])
+            assert state not in states, f"a state came twice: {record}"
+            states.add(state)
+            most[key] = max(most[key], Decimal(repr(message["cum_filled_qty"])))
+        elif record["kind"] == "fill":
+            filled[message["order_id"]] += Decimal(repr(message["filled_qty"]))
+    wrong = {key: (filled[key], total) for key, total in most.items() if filled[key] != total}
+    assert not wrong, f"fills that don't add up: {wrong}"
