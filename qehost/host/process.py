@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 from msgspec.structs import replace
@@ -31,9 +31,9 @@ from qehost.errors import GapError, JournalError, PluginError
 from qehost.host.apis import Apis
 from qehost.host.cursors import Marks
 from qehost.host.dispatch import HOOKS
-from qehost.host.finding import find
+from qehost.host.finding import Candidate, find
 from qehost.host.letterbox import LetterBox
-from qehost.host.loading import load
+from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader, decode_events
@@ -47,6 +47,8 @@ COULD_NOT_START = 3
 TICK = 1.0
 SLICE = 64
 """Events between two looks at the clock; also what comes again at most after a crash."""
+IMPORT = "import"
+"""What stands in the marks in a hook's place while a plugin is imported and built."""
 TRIES = 5
 """Looks into a journal that can't be read, a fifth of a second apart, before its events are given
 up."""
@@ -65,11 +67,11 @@ class Host:
     def __init__(self, task: HostTask, control: Control) -> None:
         self.task = task
         self.control = control
-        plugins = load(find(task.specs, task.plugins), task.name)
+        folder = StateFolder(task.state_dir)
+        plugins = self._load(folder.marks(task.name))
         problems = [str(PluginError(r.name, r.why, r.distribution)) for r in plugins.failed]
         if task.strict and problems:
             self._refuse("--strict, and a plugin can't be used:\n" + "\n".join(problems))
-        folder = StateFolder(task.state_dir)
         self.marks = self._open_marks(folder.marks(task.name), tuple(plugins.configs))
         self.letters = LetterBox(task.name, folder.dead_letters_file)
         self.sources = {
@@ -94,6 +96,28 @@ class Host:
         self.next_tick = time.monotonic()
         self.stop_order: Stop | None = None
         self.stop_by = float("inf")
+
+    def _load(self, path: Path) -> Plugins:
+        """Load the plugins.  The marks say which is being loaded, should the process die of it."""
+        found = [
+            candidate
+            for candidate in find(self.task.specs, self.task.plugins)
+            if candidate.settings.process == self.task.name
+        ]
+        names = [candidate.name for candidate in found]
+        try:
+            marks = Marks.open(path, names, (IMPORT,), self.task.accounts)
+        except JournalError:  # told when they are opened for the calls
+            marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
+
+        def marked(candidate: Candidate) -> Any:
+            marks.enter(names.index(candidate.name), 0, 0)
+            return imported(candidate)
+
+        plugins = load(found, source=marked)
+        marks.leave()
+        marks.close()
+        return plugins
 
     def _open_marks(self, path: Path, plugins: Sequence[str]) -> Marks:
         names = plugins, tuple(HOOKS), self.task.accounts

@@ -68,7 +68,7 @@ class CallWatch:
     def _first_word(self, call: Call, now: float) -> float:
         """How long a call may take until it is told."""
         at = self._slow
-        if call.hook in ("on_start", "on_stop"):
+        if call.hook in ("import", "on_start", "on_stop"):
             at = max(at, PATIENCE_AT_START)
         told = self._told.get((call.plugin, call.hook))
         # A plugin that is slow at each event has been told already.
