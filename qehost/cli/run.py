@@ -13,6 +13,7 @@ import click
 
 from qehost import config
 from qehost.cli.failure import failing_clearly
+from qehost.cli.fault_option import fault_option
 from qehost.cli.settings_file import config_option, file_in_words
 from qehost.config import missing_credentials
 from qehost.control import ConnectionTask, HostTask
@@ -40,6 +41,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
     help="NAME or MODULE[:ATTR] adds a plugin, no:NAME blocks one. May be repeated.",
 )
 @click.option("--simulate", is_flag=True, help="Run against a local venue, started with it.")
+@fault_option
 @click.option("--state-dir", type=click.Path(file_okay=False), help="Where the journal is kept.")
 @click.option("--ws-url", metavar="URL", help="Where the stream is.")
 @click.option("--rest-url", metavar="URL", help="Where REST is.")
@@ -70,6 +72,7 @@ def command(
     config_file: Path | None,
     specs: tuple[str, ...],
     simulate: bool,
+    faults: list[Any],
     duration: float | None,
     strict: bool,
     **flags: Any,
@@ -79,12 +82,14 @@ def command(
     Ends with 0 when it was asked to (SIGTERM, Ctrl-C, --duration), 2 for a wrong command line, 3 if
     it could not start, 4 if the settings are invalid, 5 if it gave up.
     """
+    if faults and not simulate:
+        raise click.UsageError("--fault is for the local venue: it needs --simulate")
     with ExitStack() as stack:
         if simulate:
             from qehost.cli.simulated import simulated_venue
 
             log_section = config.examine(config_file, flags).loaded.settings.log
-            venue = simulated_venue(LogSettings(log_section.level, log_section.format))
+            venue = simulated_venue(LogSettings(log_section.level, log_section.format), faults)
             flags.update(stack.enter_context(venue))
             if flags["state_dir"] is None:
                 # Simulated events have no place among the real ones.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qehost import children
 from qehost.errors import Error
 from qehost.logs import LogSettings
 from qehost.secret import Secret
+
+if TYPE_CHECKING:
+    from qehost.simulator.faults import Fault
 
 __all__ = ["main", "simulated_venue"]
 
@@ -18,10 +21,10 @@ START_TIMEOUT = 20.0
 
 
 @contextmanager
-def simulated_venue(log: LogSettings) -> Iterator[dict[str, Any]]:
+def simulated_venue(log: LogSettings, faults: Sequence[Fault]) -> Iterator[dict[str, Any]]:
     """A venue for as long as the block runs; yields the account settings that lead to it."""
     ours, theirs = multiprocessing.Pipe()
-    process = children.start("simulator", __name__, log, theirs)
+    process = children.start("simulator", __name__, log, faults, theirs)
     theirs.close()
     try:
         if not ours.poll(START_TIMEOUT):
@@ -37,12 +40,12 @@ def simulated_venue(log: LogSettings) -> Iterator[dict[str, Any]]:
         ours.close()
 
 
-def main(log: LogSettings, parent: Any) -> None:
+def main(log: LogSettings, faults: Sequence[Fault], parent: Any) -> None:
     """The venue's process."""
     from qehost.simulator.server import Venue
 
     children.enter("simulator", log)
-    with Venue(rate=30.0, remember=0) as venue:
+    with Venue(rate=30.0, faults=faults, remember=0) as venue:
         parent.send(
             {
                 "ws_url": venue.ws_url,
