@@ -8,8 +8,8 @@ __all__ = ["Restarts"]
 class Restarts:
     """Delays that double from `first` to `longest` seconds while the child keeps dying.
 
-    A child that lived for `longest` seconds has proved itself; its next death counts as the first.
-    One that gets something done each time before it dies waits for twice `first` at most.
+    A child that lived for `longest` seconds has proved itself, and so has one that got something
+    done; its next death counts as the first.
     """
 
     def __init__(self, first: float = 0.1, longest: float = 60.0) -> None:
@@ -25,10 +25,8 @@ class Restarts:
 
     def died(self, now: float, *, progressed: bool = False) -> float:
         """Note a death; the seconds to wait before the next start."""
-        if now - self.started_at >= self.longest:
+        if progressed or now - self.started_at >= self.longest:
             self.in_a_row = 0
-        if progressed:
-            self.in_a_row = min(self.in_a_row, 1)
         self.in_a_row += 1
         self.total += 1
         return min(self.longest, self.first * 2.0 ** min(self.in_a_row - 1, 30))

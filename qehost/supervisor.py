@@ -35,6 +35,7 @@ from qehost.errors import JournalError, ProcessDied
 from qehost.host.cursors import Marks
 from qehost.journal_reader import JournalReader
 from qehost.state import StateFolder
+from qehost.supervision.boot import started_anew
 from qehost.supervision.child import Child
 from qehost.supervision.deaths import Deaths, where
 from qehost.supervision.reporter import Reporter
@@ -331,13 +332,20 @@ def place_cursors(folder: StateFolder, host: str, accounts: list[str]) -> None:
     """Let a host process that is new begin at the end of the journal: called before any event.
 
     Were it left to the process itself, it would miss what is received until it gets there.
+
+    After a power cut the cursor may be older than what the plugins got: then everything behind it
+    counts as handed over before.
     """
     try:
         marks = Marks.open(folder.marks(host), (), (), accounts)
+        anew = started_anew(folder.marks(host).with_name("boot"))
         for account in accounts:
+            with JournalReader(folder.journal(account)) as journal:
+                last_seq = journal.last_seq()
             if marks.cursor(account) is None:
-                with JournalReader(folder.journal(account)) as journal:
-                    marks.advance(account, journal.last_seq())
+                marks.advance(account, last_seq)
+            elif anew:
+                marks.hand(account, max(last_seq, marks.handed(account)))
         marks.close()
     except JournalError as error:
         log.error("%s", error)
