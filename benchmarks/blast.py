@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -61,11 +61,14 @@ class Server:
     def order(self, command: Accept | Blast | Pace) -> None:
         self._pipe.send(command)
 
-    def done(self, timeout: float = 60.0) -> array[int]:
+    def done(self, client: Callable[[], object], timeout: float = 60.0) -> array[int]:
         """Waits for the last order.  When messages went out, epoch ns: of a blast only the first,
-        otherwise each."""
-        if not self._pipe.poll(timeout):
-            raise TimeoutError(f"the blast server was not through after {timeout:g} s")
+        otherwise each.  `client` raises if the client is gone."""
+        deadline = time.monotonic() + timeout
+        while not self._pipe.poll(0.1):
+            client()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the blast server was not through after {timeout:g} s")
         times: array[int] = self._pipe.recv()
         return times
 

@@ -61,7 +61,7 @@ class _Bench:
     def __init__(self, server: Server, program: Program) -> None:
         self._server = server
         self._program = program
-        server.done()
+        server.done(program.check)
         time.sleep(SETTLE)
         server.order(Blast(WARM_UP, "warm"))
         self._arrivals("warm", WARM_UP)
@@ -82,7 +82,7 @@ class _Bench:
         return cuts[49] / 1e3, cuts[98] / 1e3
 
     def _arrivals(self, end: str, total: int) -> tuple[array[int], array[int]]:
-        sent = self._server.done()
+        sent = self._server.done(self._program.check)
         arrived = self._program.arrived(end)
         if len(arrived) != total:
             raise RuntimeError(f"{self._program.name}: {len(arrived)} of {total} messages arrived")

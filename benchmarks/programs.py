@@ -49,13 +49,19 @@ class Program:
     def _environment(self) -> dict[str, str]:
         return {}
 
+    def check(self) -> None:
+        """Raises RuntimeError with what it wrote, if it has ended."""
+        if self._process.poll() is not None:
+            raise RuntimeError(f"{self.name} has ended:\n{self._log.read_text()}")
+
     def arrived(self, end: str, timeout: float = 60.0) -> array[int]:
         """When each message before the status `end` reached its hook, in epoch ns.  Waits."""
         file = self._noted / end
         deadline = time.monotonic() + timeout
         while not file.exists():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"{self.name} did not receive {end}:\n{self._log.read_text()}")
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name}: no {end}:\n{self._log.read_text()}")
             time.sleep(0.01)
         times = array("q")
         times.frombytes(file.read_bytes())

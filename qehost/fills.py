@@ -34,7 +34,7 @@ can write is exact; only a quotient without end, such as 10 / 3, is rounded.  `E
 the range of a float."""
 
 _ZERO = Decimal(0)
-_ROUNDED = Decimal("1.000000001")
+_ROUNDED = 1.000000001
 """V1's quantities are floats, so sums of them may be off by their last digits."""
 
 
@@ -45,7 +45,7 @@ class _State(msgspec.Struct, gc=False):
     finished: bool
     timestamp: int  # epoch ms of the last update
     derived_until: int  # epoch ms of the last increase that was derived
-    pushed_total: Decimal = _ZERO  # the filled quantity by V1's own messages about the order
+    pushed_total: float = 0.0  # the filled quantity by V1's own messages about the order
 
 
 class Fills:
@@ -109,9 +109,7 @@ class Fills:
                 notional = EXACT.add(state.notional, worth)
         except DecimalException:
             return True  # more than 400 digits apart: nothing that could be told apart later
-        # Two fills may have one time, but a message about the order comes before each.
-        announced = state.pushed_total and quantity <= state.pushed_total * _ROUNDED
-        if 0 < fill.fill_time <= state.derived_until and not announced:
+        if 0 < fill.fill_time <= state.derived_until and not _announced(quantity, state):
             return False
         state.quantity = quantity
         state.notional = notional
@@ -123,7 +121,7 @@ class Fills:
         """Note a V1 child order: it tells its filled quantity before the fill itself is pushed."""
         key = (order.master_order_id, order.order_id)
         state = self._orders.get(key) or self._pushed(key)
-        state.pushed_total = max(state.pushed_total, Decimal(repr(order.cum_filled_qty)))
+        state.pushed_total = max(state.pushed_total, order.cum_filled_qty)
         state.finished = state.finished or order.status in FINISHED
 
     def _pushed(self, key: tuple[str, str]) -> _State:
@@ -181,6 +179,12 @@ class Fills:
         older.sort(key=lambda key: not self._orders[key].finished)
         for key in older[: self._size // 4 + 1]:
             self._forgotten_until = max(self._forgotten_until, self._orders.pop(key).timestamp)
+
+
+def _announced(quantity: Decimal, state: _State) -> bool:
+    """Whether V1 told this filled quantity.  Two fills may have one time, but a message about the
+    order comes before each."""
+    return state.pushed_total > 0 and float(quantity) <= state.pushed_total * _ROUNDED
 
 
 def _notional(quantity: Decimal, running: Running) -> Decimal | None:
