@@ -112,6 +112,11 @@ def test_qehost_run_calls_it_with_its_settings(installed: Installed) -> None:
         assert re.search(f"desk 1: {text}", told), told
 
 
+def test_the_installed_qehost_makes_packages_too(installed: Installed, tmp_path: Path) -> None:
+    installed.run("-c", QEHOST, "new-plugin", "other", "--dir", str(tmp_path / "other"))
+    assert (tmp_path / "other" / "src" / "qehost_other" / "__init__.py").exists()
+
+
 # --- its texts ------------------------------------------------------------------------------------
 
 
