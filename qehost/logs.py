@@ -15,8 +15,9 @@ import msgspec
 from qehost.proxy import parse_proxy
 from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
+from qehost.unhurried import Unhurried
 
-__all__ = ["LogSettings", "secrets_of", "set_up"]
+__all__ = ["LogSettings", "hold_nobody_up", "secrets_of", "set_up"]
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -52,6 +53,13 @@ def set_up(settings: LogSettings, process: str) -> None:
     root.setLevel(logging.WARNING)
     # Other libraries stay at WARNING: urllib3's debug lines hold URLs with signatures.
     logging.getLogger("qehost").setLevel(settings.level.upper())
+
+
+def hold_nobody_up() -> None:
+    """Write this process's log in a thread of its own from now on: see `unhurried`."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(Unhurried(handler.stream))
 
 
 class BlottingFormatter(logging.Formatter):

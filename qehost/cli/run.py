@@ -19,7 +19,7 @@ from qehost.config import missing_credentials
 from qehost.control import ConnectionTask, HostTask
 from qehost.errors import ConfigError
 from qehost.host.finding import Candidate, find
-from qehost.logs import LogSettings, secrets_of, set_up
+from qehost.logs import LogSettings, hold_nobody_up, secrets_of, set_up
 from qehost.settings import PluginSettings, Settings
 from qehost.state import StateFolder
 from qehost.supervisor import Supervisor, place_cursors
@@ -105,6 +105,7 @@ def command(
             settings.log.level, settings.log.format, secrets_of(settings.accounts)
         )
         set_up(log_settings, "supervisor")
+        hold_nobody_up()
         log.info("%s", file_in_words(config_file))
         for warning in loaded.warnings:
             log.warning("%s", warning)

@@ -33,6 +33,7 @@ from qehost.control import (
 from qehost.dial import tls_context
 from qehost.errors import Error, GapError
 from qehost.journal import Journal
+from qehost.logs import hold_nobody_up
 from qehost.pipeline import Pipeline
 from qehost.state import StateFolder
 
@@ -51,6 +52,7 @@ GC_THRESHOLD = 50_000
 
 def main(task: ConnectionTask, control: Pipe) -> None:
     children.enter(f"connection {task.account}", task.log)
+    hold_nobody_up()
     gc.set_threshold(GC_THRESHOLD)
     supervisor = Control(control)
     try:

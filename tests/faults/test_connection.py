@@ -384,6 +384,44 @@ def test_pings_are_answered_within_a_second_while_a_plugin_sleeps(tmp_path: Path
         assert not run.records("on_connected"), "the plugin has not even dealt with its first event"
 
 
+def test_a_terminal_that_stands_still_costs_the_connection_nothing(tmp_path: Path) -> None:
+    """Ctrl-S, a pager, a log collector that hangs: whoever writes then waits, and must not."""
+    chatty = "import sys\ndef on_start():\n    sys.stderr.write('x' * 1_000_000)"
+    with (
+        Venue(rate=50) as venue,
+        Run(
+            tmp_path,
+            "--log-level",
+            "debug",
+            venue=venue,
+            settings={**QUICK, **HEARTBEAT},
+            plugins={"chatty": chatty},
+            deaf=True,
+        ) as run,
+    ):
+        for end in range(8):
+            [connection] = venue.wait_connected()
+            pongs = PongTimes(connection)
+            for _ in range(2):
+                connection.send(frame(ABNF.OPCODE_PING, b"are you there"))
+            run.wait_for(lambda pongs=pongs: pongs.times, f"a pong after end {end}")
+            venue.drop("reset")
+
+
+def test_the_demo_of_a_disconnect_heals_for_all_to_see(tmp_path: Path) -> None:
+    with Run(tmp_path, "--simulate", "--fault", "drop=700ms", settings=QUICK) as run:
+        run.wait_for(lambda: len(run.records("on_connected")) >= 3)
+        run.wait_for(lambda: [r for r in run.records("on_order") if r["origin"] == "catch_up"])
+        assert "closed the connection with code 1001" in run.records("on_disconnected")[0]["reason"]
+        assert run.stop() == 0
+
+
+def test_a_fault_without_the_local_venue_is_a_usage_error(tmp_path: Path) -> None:
+    with Run(tmp_path, "--fault", "drop=5s") as run:
+        assert run.wait() == 2
+        assert run.logged("it needs --simulate")
+
+
 def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
     """Not in what it logs or writes, nor in the list of processes; whatever goes wrong."""
     folder = tmp_path / "run"
@@ -425,7 +463,7 @@ def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
         shown = "".join(run.log + run.out).encode()
     secrets = [venue.api_key, venue.api_secret, "pass-word", *filter(None, keys)]
     assert len(written) > 5
-    assert len(keys) > 3
+    assert len(keys) >= 2
     for secret in secrets:
         for text in (shown, *commands, *written):
             assert secret.encode() not in text

@@ -57,7 +57,8 @@ class Run:
     `venue` gives the addresses and, by the environment, the credentials of the account `main`.
     `settings` go into the environment, too: `connection.ping_interval` becomes
     `QEHOST_CONNECTION__PING_INTERVAL`.  `config` is the text of a settings' file.  `plugins` are
-    more plugins: a module's name and its source.
+    more plugins: a module's name and its source.  `deaf`: nobody reads standard error, which is
+    then soon full.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Run:
         env: Mapping[str, str] | None = None,
         plugins: Mapping[str, str] | None = None,
         state: Path | None = None,
+        deaf: bool = False,
     ) -> None:
         self.folder = folder
         self.state = state or folder / "state"
@@ -111,6 +113,7 @@ class Run:
         self._readers = [
             threading.Thread(target=self._collect, args=(stream, lines), daemon=True)
             for stream, lines in ((self.process.stderr, self.log), (self.process.stdout, self.out))
+            if not (deaf and lines is self.log)
         ]
         for reader in self._readers:
             reader.start()
@@ -126,6 +129,8 @@ class Run:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if self.process.stderr is not None and len(self._readers) < 2:
+            self.process.stderr.close()
         for reader in self._readers:
             # The children hold the pipes' other ends: their end of file means that all are gone.
             reader.join(PATIENCE)

@@ -1,0 +1,58 @@
+"""Log lines hold nobody up, not even where nobody reads them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from qehost.unhurried import Unhurried
+
+
+def test_a_reader_that_stands_still_holds_nobody_up_and_is_told_what_it_missed():
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8") as pipe:
+        output = Unhurried(pipe, limit=50)
+        began = time.monotonic()
+        for number in range(1000):
+            output.write(f"line {number:04d} {'x' * 1000}\n")
+            output.flush()
+        assert time.monotonic() - began < 5
+        text = b""
+        while b"nobody read them" not in text:
+            text += os.read(reader, 65536)
+        lines = text.decode().splitlines()
+        assert lines[0].startswith("line 0000")
+        assert any(line.endswith("log lines were dropped: nobody read them") for line in lines)
+        # What is still on its way is read, so that the thread is through before the pipe goes.
+        while output._texts.unfinished_tasks:
+            os.read(reader, 65536)
+        output.write("the last line\n")
+        while b"the last line" not in text:
+            text = os.read(reader, 65536)
+    os.close(reader)
+
+
+def test_what_was_written_last_is_not_lost_at_the_end_of_the_process():
+    program = (
+        "import sys; from qehost.unhurried import Unhurried; Unhurried(sys.stderr).write('bye')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == "bye"
+
+
+def test_the_end_of_the_process_does_not_wait_for_a_reader():
+    program = (
+        "import sys; from qehost.unhurried import Unhurried\n"
+        "output = Unhurried(sys.stderr)\nfor _ in range(300): output.write('x' * 1000)"
+    )
+    reader, writer = os.pipe()
+    began = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=writer)
+    os.close(writer)
+    assert process.wait(60) == 0
+    assert time.monotonic() - began < 20
+    os.close(reader)
