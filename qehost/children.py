@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing import popen_spawn_posix, process, resource_tracker, spawn
 from multiprocessing.connection import wait
@@ -18,12 +19,18 @@ from typing import Any
 
 from qehost.logs import LogSettings, set_up
 
-__all__ = ["enter", "start"]
+__all__ = ["SIGNALS", "enter", "prepare", "start"]
 
 PR_SET_PDEATHSIG = 1
 
 SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 """What reaches the whole group, and is the parent's to judge."""
+
+
+def prepare() -> None:
+    """What the first `start` needs, and whose end unblocks the signals in the thread that calls it:
+    in any other than the main thread that may steal a Ctrl-C from the main thread."""
+    resource_tracker.ensure_running()
 
 
 def start(name: str, module: str, *args: Any) -> SpawnProcess:
@@ -33,8 +40,7 @@ def start(name: str, module: str, *args: Any) -> SpawnProcess:
     the child ends with the thread that calls this, too, so that should be one that stays.
     """
     child = _Process(target=_main_of, args=(module, *args), name=name)
-    # It unblocks the signals when it starts its process.
-    resource_tracker.ensure_running()
+    prepare()
     # The child is born with them blocked, and so can't die of Ctrl-C before `enter`.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -48,13 +54,17 @@ def start(name: str, module: str, *args: Any) -> SpawnProcess:
 
 
 def _preparation_data(name: str) -> dict[str, Any]:
-    """multiprocessing's, but for the program's main module.
-
-    The child would import that, and a script without a main guard would run a second time.
-    """
-    data = spawn.get_preparation_data(name)
-    data.pop("init_main_from_name", None)
-    data.pop("init_main_from_path", None)
+    """In place of multiprocessing's, which has the child import the program's main module, and
+    which fixes the program's default start method for good."""
+    data = {
+        "name": name,
+        "authkey": process.current_process().authkey,
+        "sys_path": list(sys.path),
+        "sys_argv": sys.argv,
+        "start_method": "spawn",
+    }
+    with suppress(FileNotFoundError):  # the folder was deleted
+        data["dir"] = os.getcwd()
     return data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -59,6 +60,7 @@ class Keeper:
         self._child: _Child | None = None
 
     def start(self) -> None:
+        children.prepare()
         self._thread.start()
 
     def replace(self, task: ConnectionTask) -> None:
@@ -91,6 +93,9 @@ class Keeper:
     # --- the thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
+        # Starting a process changes the signals that this thread blocks, and when it unblocks one
+        # it can take it away from the main thread, whose sleep would then not be interrupted.
+        signal.pthread_sigmask(signal.SIG_BLOCK, children.SIGNALS)
         restarts = Restarts()
         newest: list[bytes] = []
         while not self._is_to_end():

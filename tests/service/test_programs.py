@@ -1,0 +1,305 @@
+"""Whole programs, as users write and end them: nothing runs twice, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from script import Script, wait_for
+
+from qehost.simulator import Venue
+
+# As the documented quick start has it: no main guard anywhere.
+HEAD = """
+import sys, time, threading
+from qehost import API, WebSocketService, WebSocketEventHandlers
+
+print("RUNS", __name__, flush=True)
+WS, REST, KEY, SECRET = {addresses!r}
+api = API(KEY, SECRET, base_url=REST)
+service = WebSocketService(api, WS)
+service.set_handlers(WebSocketEventHandlers(
+    on_connected=lambda: print("CONNECTED", flush=True),
+    on_disconnected=lambda: print("DISCONNECTED", flush=True),
+    on_error=lambda error: print("ERROR", repr(error), flush=True),
+    on_status=lambda text: print("STATUS", text, flush=True),
+))
+"""
+CONNECT = """
+service.connect()
+while not service.is_connected():
+    time.sleep(0.01)
+print("READY", flush=True)
+"""
+STATUS = '{"type":"status","messageId":"s","userId":"u","data":"hello"}'
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[Venue]:
+    with Venue(seed=1) as venue:
+        yield venue
+
+
+@pytest.fixture
+def program(market: Venue) -> str:
+    """The source of a program that is connected."""
+    return head(market) + CONNECT
+
+
+def head(venue: Venue) -> str:
+    addresses = (venue.ws_url, venue.rest_url, venue.api_key, venue.api_secret)
+    return HEAD.format(addresses=addresses)
+
+
+def run(folder: Path, source: str, name: str = "program.py") -> Script:
+    (folder / name).write_text(source, encoding="utf-8")
+    return Script(name, folder=folder)
+
+
+def ran_once(script: Script) -> None:
+    assert sum("RUNS" in line for line in script.out) == 1, script.story()
+
+
+# --- scripts without a main guard ---------------------------------------------------------------
+
+
+def test_a_script_runs_as_it_is_and_once(tmp_path, program, market):
+    with run(tmp_path, program + "time.sleep(60)") as script:
+        script.wait_for("CONNECTED")
+        market.push(STATUS)
+        script.wait_for("STATUS hello")
+        assert len(script.others()) == 2  # the connection, and multiprocessing's resource tracker
+        script.ctrl_c()
+        script.leaves_nothing()
+        ran_once(script)
+
+
+def test_python_c(tmp_path, program):
+    with Script("-c", program, folder=tmp_path) as script:
+        script.leaves_nothing()
+        assert script.wait() == 0
+        ran_once(script)
+
+
+def test_a_script_from_standard_input(tmp_path, program):
+    with Script("-", folder=tmp_path, stdin=program) as script:
+        script.leaves_nothing()
+        assert script.wait() == 0
+        ran_once(script)
+
+
+def test_the_prompt(tmp_path, market):
+    lines = "".join(
+        line + "\n" for line in head(market).splitlines() if line.strip() and line != "))"
+    ).replace("on_status=lambda", "on_status=lambda")
+    source = lines.replace("flush=True),\n))", "flush=True)))")
+    source = source.replace('"STATUS", text, flush=True),\n', '"STATUS", text, flush=True)))\n')
+    source += "service.connect()\nwhile not service.is_connected(): time.sleep(0.01)\n\n"
+    source += "print('at the prompt')\nservice.close()\n"
+    with Script("-i", folder=tmp_path, stdin=source) as script:
+        script.wait_for("at the prompt")
+        script.leaves_nothing()
+        ran_once(script)
+
+
+def test_a_notebook(tmp_path, program):
+    """Cells are run by exec in a __main__ that has no file, beside a running event loop."""
+    notebook = textwrap.dedent(
+        f"""
+        import asyncio, sys, types
+        main = types.ModuleType("__main__")
+        sys.modules["__main__"] = main
+        async def kernel():
+            exec(compile({program!r}, "<cell>", "exec"), vars(main))
+            exec("service.close()", vars(main))
+        asyncio.run(kernel())
+        """
+    )
+    with Script("-c", notebook, folder=tmp_path) as script:
+        script.leaves_nothing()
+        assert script.wait() == 0
+        ran_once(script)
+
+
+def test_python_m(tmp_path, program):
+    with_guard = program + "\nif __name__ != '__main__': print('IMPORTED')"
+    (tmp_path / "bot.py").write_text(with_guard, encoding="utf-8")
+    with Script("-m", "bot", folder=tmp_path) as script:
+        script.leaves_nothing()
+        assert script.wait() == 0
+        ran_once(script)
+
+
+@pytest.mark.parametrize("name", ["websocket.py", "urllib3.py"])
+def test_a_script_with_the_name_of_a_library_is_not_taken_for_it(tmp_path, program, name):
+    if name == "urllib3.py":
+        # The program itself needs the library; its script would stand before it.
+        program = "import sys; sys.path.reverse()\n" + program
+    with run(tmp_path, program, name) as script:
+        script.leaves_nothing()
+        assert script.wait() == 0, script.story()
+        ran_once(script)
+
+
+def test_a_pool_of_the_program_s_own_starts_at_the_same_time(tmp_path, program):
+    source = f"""
+import multiprocessing, sys
+
+def double(number):
+    return 2 * number
+
+if __name__ == "__main__":
+    exec({program!r})
+    multiprocessing.set_start_method("spawn")
+    service.close()
+    for _ in range(3):
+        service.connect()
+        with multiprocessing.Pool(1) as pool:
+            print("POOL", pool.map(double, [1, 2]))
+        service.close()
+    print("CHILDREN", multiprocessing.active_children())
+"""
+    with run(tmp_path, source) as script:
+        script.leaves_nothing()
+        assert script.wait() == 0, script.story()
+        assert script.story().count("POOL [2, 4]") == 3
+        assert "CHILDREN []" in script.story()
+
+
+def test_the_process_is_not_among_the_program_s_own_children(tmp_path, program):
+    source = program + (
+        "import multiprocessing\n"
+        "for child in multiprocessing.active_children(): child.join()\n"
+        "print('JOINED')\n"
+    )
+    with run(tmp_path, source) as script:
+        script.leaves_nothing()
+        assert "JOINED" in script.story()
+
+
+# --- every way to end ---------------------------------------------------------------------------
+
+ENDS = {
+    "its last line": ("", 0),
+    "close and its last line": ("service.close()", 0),
+    "sys.exit": ("sys.exit(3)", 3),
+    "an exception": ("raise ValueError('no more')", 1),
+    "os._exit": ("import os; os._exit(4)", 4),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_nothing_is_left_after_the_program_s_end_by(tmp_path, program, how):
+    source, code = ENDS[how]
+    with run(tmp_path, program + source) as script:
+        assert script.wait() == code, script.story()
+        script.leaves_nothing()
+        assert "Process qehost" not in script.story()
+
+
+def test_a_handler_that_runs_does_not_hold_the_program_s_end(tmp_path, market):
+    source = head(market) + "service.handlers.on_connected = lambda: time.sleep(60)" + CONNECT
+    with run(tmp_path, source) as script:
+        script.wait_for("READY")
+        begun = time.monotonic()
+        assert script.wait() == 0
+        script.leaves_nothing()
+        assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_nothing_is_left_after_the_program_is_killed_by(tmp_path, program, number):
+    with run(tmp_path, program + "time.sleep(60)") as script:
+        script.wait_for("READY")
+        os.kill(script.process.pid, number)
+        assert script.wait() == -number
+        script.leaves_nothing()
+
+
+def test_nothing_is_left_after_an_end_while_the_process_starts(tmp_path, market):
+    with run(tmp_path, head(market) + "service.connect()") as script:
+        script.leaves_nothing()
+        assert script.wait() == 0
+        assert "Traceback" not in script.story()
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_in_the_program_and_nothing_else(tmp_path, program):
+    source = program + (
+        "try:\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('INTERRUPTED', service.is_connected())\n"
+        "    service.close()\n"
+    )
+    with run(tmp_path, source) as script:
+        script.wait_for("READY")
+        script.ctrl_c()
+        assert script.wait() == 0, script.story()
+        script.leaves_nothing()
+        assert "INTERRUPTED True" in script.story()
+        assert "Traceback" not in script.story()
+        assert "ERROR" not in script.story()
+
+
+def test_ctrl_c_right_after_connect_prints_no_traceback_of_ours(tmp_path, market):
+    source = head(market) + (
+        "try:\n    service.connect()\n    print('CONNECTING', flush=True)\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    service.close()\n"
+    )
+    with run(tmp_path, source) as script:
+        script.wait_for("CONNECTING")
+        wait_for(script.others)
+        script.ctrl_c()
+        assert script.wait() == 0, script.story()
+        script.leaves_nothing()
+        assert "Traceback" not in script.story()
+
+
+def test_the_service_lives_on_when_the_thread_that_started_it_ends(tmp_path, market):
+    source = head(market) + (
+        "starter = threading.Thread(target=service.connect)\n"
+        "starter.start()\nstarter.join()\n"
+        "print('STARTED', flush=True)\ntime.sleep(60)\n"
+    )
+    with run(tmp_path, source) as script:
+        script.wait_for("CONNECTED")
+        market.push(STATUS.replace('"s"', '"t"'))
+        script.wait_for("STATUS hello")
+        assert "DISCONNECTED" not in script.story()
+
+
+def test_a_fork_of_the_program_does_not_end_its_connection(tmp_path, program):
+    source = program + (
+        "import os, multiprocessing\n"
+        "if (pid := os.fork()) == 0:\n"
+        "    print('FORK', service.is_connected(), flush=True)\n"
+        "    service.close()\n"
+        "    sys.exit(0)\n"
+        "os.waitpid(pid, 0)\n"
+        "print('STILL', service.is_connected(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with Script("-W", "ignore", "-c", source, folder=tmp_path) as script:
+        script.wait_for("STILL True")
+        assert "FORK False" in script.story()
+        script.ctrl_c()
+        script.leaves_nothing()
+        assert "DISCONNECTED" not in script.story()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_importing_the_service_does_not_import_what_only_its_process_needs() -> None:
+    code = (
+        "import sys; from qehost import API, WebSocketService, WebSocketEventHandlers; "
+        "print(*sys.modules)"
+    )
+    with Script("-c", code, folder=Path.cwd()) as script:
+        script.leaves_nothing()
+        loaded = script.story().split()
+    for name in ("websocket", "rich", "click", "pluggy", "asyncio.runners"):
+        assert name not in loaded or name == "asyncio.runners"

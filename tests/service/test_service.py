@@ -1,0 +1,579 @@
+"""`WebSocketService` as a program sees it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from script import wait_for
+
+from qehost import API, ClientPushMessage, WebSocketEventHandlers, WebSocketService
+from qehost.errors import (
+    GapError,
+    ListenKeyError,
+    ParameterArgumentError,
+    ParameterValueError,
+    StateFolderBusy,
+    VenueError,
+    WebsocketClientError,
+)
+
+
+def status(text: str, number: object = 0) -> str:
+    message = {"type": "status", "messageId": f"{text}-{number}", "userId": "u", "data": text}
+    return json.dumps(message)
+
+
+def until_read(service: WebSocketService, events: int) -> None:
+    """Until the connection process has received that many."""
+    assert service._session is not None
+    presence = service._session._presence
+    wait_for(lambda: presence._status[0] > events, "the connection process to read everything")
+
+
+# --- connecting and handlers --------------------------------------------------------------------
+
+
+def test_connect_returns_at_once_and_handlers_get_what_the_venue_sends(service, calls, venue):
+    begun = time.monotonic()
+    service.connect(venue.new_listen_key())
+    assert time.monotonic() - begun < 1
+    assert not service.is_connected()
+    assert calls.wait("on_connected") == [()]
+    assert service.is_connected()
+    venue.push(status("open"))
+    venue.push('{"type":"error","messageId":"e","userId":"u","data":"no margin"}')
+    assert calls.wait("on_status") == ["open"]
+    (error,) = calls.wait("on_error")
+    assert isinstance(error, VenueError)
+    assert str(error) == "no margin"
+    raw = calls.of("on_raw_message")
+    assert raw[0] == ClientPushMessage("status", "open-0", "u", "open")
+    assert calls.names() == [
+        *("on_connected", "on_raw_message", "on_status", "on_raw_message", "on_error")
+    ]
+
+
+def test_without_a_listen_key_one_is_made_with_the_credentials(service, calls, venue):
+    service.connect()
+    calls.wait("on_connected")
+    assert [seen.path for seen in venue.requests].count("/user/trading/v2/listen-key") == 1
+
+
+@pytest.mark.parametrize("client", [None, SimpleNamespace(api_key="only half"), API("key")])
+def test_without_listen_key_and_credentials_connect_raises(service_of, client):
+    with pytest.raises(ListenKeyError, match="neither a listen key nor the credentials"):
+        service_of(client).connect(None)
+
+
+def test_a_listen_key_alone_is_enough(service_of, calls, venue):
+    service_of(None, calls).connect(venue.new_listen_key())
+    calls.wait("on_connected")
+
+
+def test_any_client_with_the_venue_s_attributes_will_do(service_of, calls, venue):
+    class Client:
+        __slots__ = ("api_key", "api_secret", "base_url")  # nor can it be referred to weakly
+
+    client = Client()
+    client.api_key, client.api_secret = venue.api_key, venue.api_secret
+    client.base_url = venue.rest_url
+    service_of(client, calls).connect("")
+    calls.wait("on_connected")
+
+
+def test_a_subclass_of_api_will_do(service_of, calls, venue):
+    class Client(API):
+        def __init__(self) -> None:
+            super().__init__(venue.api_key, venue.api_secret, venue.rest_url)
+
+    service_of(Client(), calls).connect()
+    calls.wait("on_connected")
+
+
+def test_a_given_key_that_is_refused_is_replaced_by_one_that_is_made(service, calls, venue):
+    service.connect("0123456789abcdef0123456789abcdef")
+    calls.wait("on_connected")
+    (error,) = calls.wait("on_error")
+    assert isinstance(error, ListenKeyError)
+
+
+def test_handlers_run_one_at_a_time_in_order_in_one_thread_that_is_not_connects(
+    service, calls, venue
+):
+    service.connect()
+    calls.wait("on_connected")
+    for number in range(200):
+        venue.push(status(str(number)))
+    assert calls.wait("on_status", 200) == [str(number) for number in range(200)]
+    (thread,) = calls.threads
+    assert thread is not threading.current_thread()
+
+
+def test_a_handler_that_raises_is_logged_and_told_and_the_next_message_comes(
+    service, calls, venue, caplog
+):
+    def boom(_: object) -> None:
+        raise ValueError("boom")
+
+    calls.react["on_status"] = calls.react["on_error"] = boom
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("one"))
+    venue.push(status("two"))
+    assert calls.wait("on_status", 2) == ["one", "two"]
+    assert [str(error) for error in calls.wait("on_error", 2)] == ["boom", "boom"]
+    texts = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert texts == ["the handler on_status raised", "the handler on_error raised"] * 2
+
+
+def test_sys_exit_in_a_handler_is_an_error_like_any_other(service, calls, venue, caplog):
+    def leave(_: object) -> None:
+        raise SystemExit(1)
+
+    calls.react["on_raw_message"] = leave
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("still here"))
+    assert calls.wait("on_status") == ["still here"]
+    assert isinstance(calls.of("on_error")[0], SystemExit)
+
+
+def test_handlers_can_be_changed_while_the_service_runs(service, calls, venue):
+    service.connect()
+    calls.wait("on_connected")
+    heard: list[str] = []
+    service.set_handlers(WebSocketEventHandlers(on_status=heard.append))
+    venue.push(status("to the new ones"))
+    wait_for(lambda: heard)
+    service.handlers.on_status = None
+    service.handlers.on_error = heard.append
+    venue.push(status("to nobody"))
+    venue.push("no JSON at all")
+    wait_for(lambda: len(heard) == 2)
+    assert isinstance(heard[1], WebsocketClientError)
+
+
+def test_a_service_without_handlers_just_runs(service_of, api, venue):
+    service = service_of(api)
+    service.connect()
+    wait_for(service.is_connected)
+    venue.step(3)
+
+
+@pytest.mark.parametrize("handler", ["a text", lambda: None])
+def test_handlers_that_could_never_work_are_refused(service, handler):
+    if callable(handler):
+
+        async def handler() -> None:
+            pass
+
+    with pytest.raises(ParameterArgumentError, match="on_fill"):
+        service.set_handlers(WebSocketEventHandlers(on_fill=handler))
+
+
+def test_messages_of_an_unknown_type_reach_on_raw_message_alone(service, calls, venue):
+    service.connect()
+    calls.wait("on_connected")
+    venue.push('{"type":"news","messageId":"n","userId":"u","data":"x"}')
+    assert calls.wait("on_raw_message")[0].type == "news"
+    venue.push(status("after it"))
+    calls.wait("on_status")
+    assert calls.names("on_connected") == ["on_raw_message", "on_raw_message", "on_status"]
+
+
+def test_several_services_work_side_by_side(service_of, calls, venue):
+    others = type(calls)()
+    key = venue.new_listen_key()
+    first = service_of(None, calls)
+    second = service_of(None, others)
+    first.connect(key)
+    second.connect(key)
+    venue.wait_connected(2)
+    venue.push(status("to both"))
+    calls.wait("on_status")
+    others.wait("on_status")
+    first.close()
+    venue.push(status("to one"))
+    assert others.wait("on_status", 2) == ["to both", "to one"]
+    assert calls.threads.isdisjoint(others.threads)
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def test_the_setters_can_be_chained(api):
+    service = WebSocketService(api)
+    logger = logging.getLogger("mine")
+    same = service.set_handlers(WebSocketEventHandlers()).set_reconnect_delay(1)
+    same = same.set_ping_interval(2.5).set_pong_timeout(3).set_logger(logger)
+    assert same is service
+
+
+def test_the_documented_signature(api):
+    service = WebSocketService(api, "wss://venue", "v1")
+    assert (service.client, service.base_url, service.version) == (api, "wss://venue", "v1")
+    default = WebSocketService(client=api)
+    assert (default.base_url, default.version) == ("wss://test.quantumexecute.com", "v2")
+
+
+@pytest.mark.parametrize("value", [0, -1, "x", None, float("nan"), 1e9])
+def test_times_that_make_no_sense_are_refused(api, value):
+    service = WebSocketService(api)
+    for setter in (service.set_reconnect_delay, service.set_ping_interval):
+        with pytest.raises(ParameterArgumentError, match="seconds"):
+            setter(value)
+
+
+def test_an_unknown_version_is_refused(api):
+    with pytest.raises(ParameterValueError):
+        WebSocketService(api, version="v3")
+
+
+def test_version_v1_uses_the_legacy_stream(service_of, api, calls, venue):
+    service_of(api, calls, version="v1").connect()
+    calls.wait("on_connected")
+    paths = [seen.path for seen in venue.requests]
+    assert paths[-2:] == ["/user/trading/listen-key", "/api/ws"]
+
+
+def test_what_the_connection_says_goes_to_the_given_logger(service, calls, venue, caplog):
+    service.set_logger(logging.getLogger("mine"))
+    with caplog.at_level(logging.INFO, "mine"):
+        service.connect()
+        calls.wait("on_connected")
+        venue.drop()
+        calls.wait("on_connected", 2)
+        lines = wait_for(lambda: [r for r in caplog.records if "disconnected" in r.getMessage()])
+    assert lines[0].name == "mine"
+    assert lines[0].levelno == logging.WARNING
+
+
+def test_no_secret_is_shown(service, calls, venue, caplog):
+    key = venue.new_listen_key()
+    with caplog.at_level(logging.DEBUG):
+        service.connect(key)
+        calls.wait("on_connected")
+        venue.inject("expire-key")
+        calls.wait("on_connected", 2)
+    shown = repr(service) + caplog.text + repr(calls.of("on_error"))
+    for secret in (key, venue.api_key, venue.api_secret):
+        assert secret not in shown
+
+
+def test_no_secret_is_in_the_arguments_or_the_environment_of_the_process(
+    service, calls, venue, children
+):
+    key = venue.new_listen_key()
+    service.connect(key)
+    calls.wait("on_connected")
+    (pid,) = children()
+    for name in ("cmdline", "environ"):
+        with open(f"/proc/{pid}/{name}") as file:
+            text = file.read()
+        for secret in (key, venue.api_key, venue.api_secret):
+            assert secret not in text
+
+
+# --- closing ------------------------------------------------------------------------------------
+
+
+def test_close_ends_the_process_and_tells_it(service, calls, venue, children):
+    service.connect()
+    calls.wait("on_connected")
+    assert len(children()) == 1
+    service.close()
+    assert children() == []
+    assert not service.is_connected()
+    assert calls.names()[-1] == "on_disconnected"
+    service.close()
+    assert calls.names().count("on_disconnected") == 1
+    wait_for(lambda: not venue.connections)
+
+
+def test_close_before_connect_and_right_after_it(service, children):
+    service.close()
+    service.connect()
+    service.close()
+    assert children() == []
+
+
+def test_connect_works_again_after_close(service, calls):
+    service.connect()
+    calls.wait("on_connected")
+    service.close()
+    service.connect()
+    calls.wait("on_connected", 2)
+    assert service.is_connected()
+
+
+def test_close_in_a_handler_works(service, calls, venue, children):
+    closed = threading.Event()
+
+    def close(_: object) -> None:
+        service.close()
+        assert children() == []
+        closed.set()
+
+    calls.react["on_status"] = close
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("one"))
+    venue.push(status("two"))
+    assert closed.wait(10)
+    calls.wait("on_disconnected")
+    (thread,) = calls.threads
+    thread.join(10)
+    assert calls.of("on_status") == ["one"]
+    assert not calls.of("on_error")
+
+
+def test_closing_and_connecting_in_a_handler_keeps_handlers_one_at_a_time(service, calls, venue):
+    inside = []
+
+    def again(_: object) -> None:
+        service.close()
+        service.connect()
+        time.sleep(0.5)  # the time that the new connection needs and must not use
+        inside.append(calls.names().count("on_connected"))
+
+    calls.react["on_status"] = again
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("one"))
+    calls.wait("on_connected", 2)
+    assert inside == [1]
+
+
+def test_close_from_many_threads_at_once(service, calls, children):
+    service.connect()
+    calls.wait("on_connected")
+    threads = [threading.Thread(target=service.close) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert children() == []
+    assert calls.names().count("on_disconnected") == 1
+
+
+def test_close_does_not_wait_for_ever_for_a_handler(service, calls, venue, monkeypatch, caplog):
+    monkeypatch.setattr("qehost.service.session.HANDLER_WITHIN", 0.2)
+    release = threading.Event()
+    calls.react["on_status"] = lambda _: release.wait(30)
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("one"))
+    venue.push(status("two"))
+    calls.wait("on_status")
+    service.close()
+    assert "a handler is still running" in caplog.text
+    before = calls.names()
+    release.set()
+    (thread,) = calls.threads
+    thread.join(10)
+    assert calls.names() == before
+
+
+def test_close_while_the_queue_is_full_does_not_wait(service_of, api, calls, venue):
+    release = threading.Event()
+    calls.react["on_status"] = lambda _: release.wait(30)
+    service = service_of(api, calls, queue_bytes=1 << 20)
+    service.connect()
+    calls.wait("on_connected")
+    for number in range(60):
+        venue.push(status("x" * 100_000, number))
+    calls.wait("on_status")
+    threading.Timer(0.1, release.set).start()
+    begun = time.monotonic()
+    service.close()
+    assert time.monotonic() - begun < 3
+
+
+# --- trouble ------------------------------------------------------------------------------------
+
+
+def test_a_connection_process_that_dies_is_told_and_started_again(service, calls, venue, children):
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("before"))
+    calls.wait("on_status")
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
+    calls.wait("on_connected", 2)
+    venue.push(status("before"))  # a duplicate
+    venue.push(status("after"))
+    assert calls.wait("on_status", 2) == ["before", "after"]
+    told = calls.names("on_raw_message", "on_status")
+    assert told == ["on_connected", "on_disconnected", "on_error", "on_connected"]
+    assert "SIGKILL" in str(calls.of("on_error")[0])
+
+
+def test_what_a_dead_process_missed_is_read_over_rest(service, calls, venue, children):
+    service.connect()
+    calls.wait("on_connected")
+    venue.step(4)
+    calls.wait("on_raw_message", 4)
+    (pid,) = children()
+    os.kill(pid, signal.SIGSTOP)  # what is sent now reaches nobody
+    venue.step(20)
+    os.kill(pid, signal.SIGKILL)
+    calls.wait("on_connected", 2)
+    last = {}
+    for sent in venue.sent:
+        outer = json.loads(sent.text)
+        if outer["type"] == "master_data":
+            order = json.loads(outer["data"])
+            last[order["masterOrderId"]] = order["status"]
+    wait_for(lambda: {m.master_order_id: m.status for m in calls.of("on_master_order")} == last)
+
+
+def test_is_connected_is_right_while_a_handler_blocks(service, calls, venue):
+    release = threading.Event()
+    calls.react["on_status"] = lambda _: release.wait(30)
+    service.set_reconnect_delay(60)
+    service.connect()
+    calls.wait("on_connected")
+    venue.push(status("one"))
+    calls.wait("on_status")
+    venue.drop()
+    wait_for(lambda: not service.is_connected())
+    assert calls.names()[-1] == "on_status"
+    release.set()
+    calls.wait("on_disconnected")
+
+
+def test_handlers_that_are_too_slow_lose_events_only_with_a_word_about_it(
+    service_of, api, calls, venue
+):
+    release = threading.Event()
+    service = service_of(api, calls, queue_bytes=1 << 20)
+    service.connect()
+    calls.wait("on_connected")
+    calls.react["on_status"] = lambda _: release.wait(30)
+    sent = 80
+    for number in range(1, sent + 1):
+        venue.push(status(f"{number:<100000}"))
+    calls.wait("on_status")
+    until_read(service, sent)
+    release.set()
+    errors = calls.wait("on_error")
+    while not calls.of("on_status")[-1].startswith("after"):
+        sent += 1
+        venue.push(status(f"after {sent}"))
+        time.sleep(0.05)
+    errors = calls.of("on_error")
+    assert all(isinstance(error, GapError) for error in errors)
+    lost = sum(int(str(error).partition(" events were lost")[0]) for error in errors)
+    heard = [int(text.split()[-1]) for text in calls.of("on_status")]
+    assert lost == heard[-1] - len(heard)
+    assert heard == sorted(heard)
+
+
+def test_another_listen_key_takes_the_place_of_the_first(service_of, calls, venue):
+    service = service_of(None, calls)
+    service.connect(venue.new_listen_key())
+    calls.wait("on_connected")
+    service.connect(venue.new_listen_key())
+    calls.wait("on_connected", 2)
+    venue.push(status("with the new key"))
+    assert calls.wait("on_status") == ["with the new key"]
+
+
+def test_connecting_again_changes_nothing(service, calls, venue, children):
+    key = venue.new_listen_key()
+    service.connect(key)
+    calls.wait("on_connected")
+    before = children()
+    service.connect(key)
+    service.connect()
+    venue.push(status("one"))
+    calls.wait("on_status")
+    assert children() == before
+    assert calls.names().count("on_connected") == 1
+
+
+def test_a_process_that_cannot_work_is_told_and_tried_again(service_of, api, calls):
+    service_of(api, calls, ca_file="/nowhere.pem").connect()
+    errors = calls.wait("on_error", 2)
+    assert "/nowhere.pem" in str(errors[0])
+    assert isinstance(errors[0], WebsocketClientError)
+    assert calls.names("on_error") == []
+
+
+# --- with a journal -----------------------------------------------------------------------------
+
+
+def test_with_a_state_folder_what_was_not_handled_comes_at_the_next_start(
+    service_of, api, calls, venue, tmp_path
+):
+    later = type(calls)()
+    service = service_of(api, calls, state_dir=tmp_path)
+    calls.react["on_status"] = lambda text: service.close() if text == "3" else None
+    service.connect()
+    calls.wait("on_connected")
+    (thread,) = calls.threads
+    key_holder = venue.connections[0]
+    assert key_holder
+    for number in range(1, 7):
+        venue.push(status(str(number)))
+    thread.join(10)
+    received = calls.of("on_status")
+    assert received == ["1", "2", "3"]
+    second = service_of(api, later, state_dir=tmp_path)
+    second.connect()
+    later.wait("on_connected")
+    assert set(later.of("on_status")) <= {"4", "5", "6"}
+    venue.push(status("1"))  # a duplicate, over both runs
+    venue.push(status("7"))
+    wait_for(lambda: "7" in later.of("on_status"))
+    assert "1" not in later.of("on_status")
+
+
+def test_with_a_state_folder_slow_handlers_lose_nothing(service_of, api, calls, venue, tmp_path):
+    release = threading.Event()
+    service = service_of(api, calls, queue_bytes=1 << 20, state_dir=tmp_path)
+    service.connect()
+    calls.wait("on_connected")
+    calls.react["on_status"] = lambda _: release.wait(30)
+    for number in range(60):
+        venue.push(status(f"{number:<100000}"))
+    calls.wait("on_status")
+    until_read(service, 60)
+    release.set()
+    heard = calls.wait("on_status", 60)
+    assert [int(text) for text in heard] == list(range(60))
+    assert not calls.of("on_error")
+
+
+def test_a_state_folder_belongs_to_one_service(service_of, api, calls, tmp_path):
+    service_of(api, calls, state_dir=tmp_path).connect()
+    with pytest.raises(StateFolderBusy, match=str(os.getpid())):
+        service_of(api, state_dir=tmp_path).connect()
+
+
+def test_a_state_folder_is_free_after_close(service_of, api, calls, tmp_path):
+    first = service_of(api, calls, state_dir=tmp_path)
+    first.connect()
+    calls.wait("on_connected")
+    first.close()
+    service_of(api, calls, state_dir=tmp_path).connect()
+    calls.wait("on_connected", 2)
+
+
+# --- documented names ---------------------------------------------------------------------------
+
+
+def test_event_handlers_are_a_dataclass_of_eight_optional_handlers() -> None:
+    assert WebSocketEventHandlers() == WebSocketEventHandlers(None, None, None, None)
+    handlers: Any = WebSocketEventHandlers(on_fill=print)
+    assert handlers.on_fill is print
+    assert handlers.on_order is None

@@ -1,0 +1,121 @@
+"""Programs as users write them, run in a session of their own, and what is left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+__all__ = ["Script", "wait_for"]
+
+Result = TypeVar("Result")
+
+PATIENCE = 30.0
+"""Seconds; only a test that fails waits so long."""
+POLL = 0.01
+
+
+def wait_for(condition: Callable[[], Result], what: str = "", timeout: float = PATIENCE) -> Result:
+    """The first result that is true.  Fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout:g} s for {what or 'something'}"
+        time.sleep(POLL)
+    return result
+
+
+class Script:
+    """`python *arguments` in `folder`, with `stdin` as its input.
+
+    `out` is every line of standard output and standard error so far.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> None:
+        self.out: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", *arguments],
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        if stdin is not None:
+            assert self.process.stdin is not None
+            self.process.stdin.write(stdin)
+            self.process.stdin.close()
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pid in (self.process.pid, *self.others()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join(PATIENCE)
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Until so many lines with this text have come."""
+        deadline = time.monotonic() + PATIENCE
+        while sum(text in line for line in list(self.out)) < count:
+            over = self.process.poll() is not None and not self._reader.is_alive()
+            assert not over, f"ended without {text!r}:\n{self.story()}"
+            assert time.monotonic() < deadline, f"no {text!r}:\n{self.story()}"
+            time.sleep(POLL)
+
+    def ctrl_c(self) -> None:
+        """As a terminal does: to every process of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def wait(self) -> int:
+        """The exit code; fails if it does not end."""
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not end:\n{self.story()}") from None
+
+    def others(self) -> list[int]:
+        """The processes in its session beside itself."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                pid = int(entry.name)
+                stat = (entry / "stat").read_text().rpartition(")")[2].split()
+                ours = int(stat[3]) == self.process.pid and pid != self.process.pid
+                if ours and stat[0] not in "ZX":
+                    found.append(pid)
+        return found
+
+    def leaves_nothing(self) -> None:
+        """Once it has ended, all of its processes end."""
+        self.wait()
+        wait_for(lambda: not self.others(), "its processes to end")
+        self._reader.join(PATIENCE)
+
+    def story(self) -> str:
+        return "".join(self.out[-60:])
+
+    def _collect(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            self.out.extend(self.process.stdout)
