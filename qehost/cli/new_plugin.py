@@ -11,6 +11,7 @@ import click
 from qehost.cli.failure import failing_clearly
 from qehost.cli.plugin_package import DEFAULT_HOOKS, EXAMPLES, files
 from qehost.errors import Error
+from qehost.host.finding import installed
 from qehost.names import suggestion
 
 __all__ = ["command"]
@@ -56,6 +57,13 @@ def command(name: str, hooks: str, folder: Path | None) -> None:
         raise Error(f"{error.filename}: can't be written: {error.strerror}") from None
     for path in made:
         click.echo(folder / path)
+    for other in installed():
+        if other.is_called(name):
+            click.echo(
+                f"Note: {other.source} has a plugin called {other.name}, too. Of two installed "
+                "plugins of one name neither is loaded: uninstall or block one.",
+                err=True,
+            )
     click.echo(
         f"""
 Next:

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from qehost.cli import main
 from qehost.cli.plugin_package import DEFAULT_HOOKS, EXAMPLES, files, signature, supported
 from qehost.host.arguments import HOOKS
+from qehost.host.finding import Candidate
 
 ROOT = Path(__file__).parents[2]
 QEHOST = "from qehost.cli import main; main(prog_name='qehost')"
@@ -244,6 +245,16 @@ def test_an_unknown_hook_gets_the_nearest(hooks: str, text: str, here: Path) -> 
     assert done.exit_code == 2
     assert text in " ".join(done.output.split())
     assert list(here.iterdir()) == []
+
+
+def test_a_name_that_an_installed_plugin_has_is_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Candidate("My_Alerts", "alerts", "alerts-dist", "2.1"), Candidate("x", "y")]
+    monkeypatch.setattr("qehost.cli.new_plugin.installed", lambda: iter(found))
+    done = new_plugin("my-alerts")
+    assert done.exit_code == 0
+    assert "\nNote: alerts-dist 2.1 has a plugin called My_Alerts, too." in done.output
 
 
 def test_a_folder_that_cannot_be_written_is_told(here: Path) -> None:
