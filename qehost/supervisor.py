@@ -33,7 +33,7 @@ from qehost.control import (
 )
 from qehost.errors import JournalError, ProcessDied
 from qehost.host.cursors import Marks
-from qehost.journal_reader import JournalReader
+from qehost.journal_reader import JournalReader, read_high_water
 from qehost.state import StateFolder
 from qehost.supervision.boot import started_anew
 from qehost.supervision.child import Child
@@ -50,6 +50,8 @@ GAVE_UP = 5
 # A connection process that dies this often without having lived for a minute can't live at all.
 HOPELESS = 5
 TICK = 1.0
+# So many ticks without a word, of which there should be one a second, and it stands still.
+QUIET = 30
 # Of the drain time-out: when connections, hosts, and what is left of them have to be through.
 CLOSED_BY, DRAINED_BY, KILLED_BY = 0.3, 0.85, 0.95
 
@@ -167,6 +169,9 @@ class Supervisor:
             found = self._deaths[child.name].died(code, started_at, now, hung=hung)
             died += where(found.call)
             progressed = found.progressed
+        elif child.kind == "connection":
+            last_seq = read_high_water(self.folder.journal(child.name))
+            progressed, child.last_seq = last_seq > child.last_seq, last_seq
         if self._stop_by is not None:
             if code and not self._killed:
                 log.error("%s", died)
@@ -192,10 +197,20 @@ class Supervisor:
             self._tick_at = now + TICK
             calls = {name: watcher.look(now) for name, watcher in self._watchers.items()}
             self._reporter.write(calls)
+            for connection in self.connections.values():
+                self._look_after(connection)
         if self._stop_by is not None and now >= self._stop_by:
             self._kill_what_is_left()
             # Killed processes show up as ended; don't kill them again in the meantime.
             self._stop_by = now + 1.0
+
+    def _look_after(self, connection: Child) -> None:
+        """End a connection process that stands still: it would miss everything from now on."""
+        connection.quiet += 1
+        if connection.running and connection.quiet >= QUIET:
+            connection.quiet = 0
+            log.error("the %s has not said anything for %d s: killed", connection, QUIET)
+            connection.kill()
 
     def _kill_what_is_left(self) -> None:
         for child in self._children:
@@ -266,6 +281,7 @@ class Supervisor:
             except EOFError:
                 child.silent = True
                 return
+            child.quiet = 0
             self._handle(child, message)
 
     def _handle(self, child: Child, message: ControlMessage) -> None:
@@ -355,10 +371,11 @@ def _link(connection: Child, host: Child) -> None:
     """Give both processes their ends of a new queue."""
     if connection.control is None or host.control is None:
         return
-    if not host.control.takes():
-        log.error("the %s has not read its messages for long: killed", host)
-        host.kill()
-        return
+    for child in (connection, host):
+        if not child.takes():
+            log.error("the %s has not read its messages for long: killed", child)
+            child.kill()
+            return
     reader, writer = multiprocessing.Pipe(duplex=False)
     host.control.send_queue(Attach(connection.name), reader)
     connection.control.send_queue(Attach(host.name), writer)

@@ -29,6 +29,10 @@ class Child:
         self.ready = False
         """A host process whose plugins are started."""
         self.was_ready = False
+        self.last_seq = 0
+        """Of a connection process: the last event at its last death."""
+        self.quiet = 0
+        """Ticks since it said something."""
         self.silent = False
         """Its end of the control pipe is closed."""
         self.hung = False
@@ -54,11 +58,17 @@ class Child:
         self.control = Control(ours)
         self.start_at = None
         self.since = time.time()
+        self.quiet = 0
         self.ready = self.silent = self.hung = False
         self.restarts.started(now)
 
+    def takes(self) -> bool:
+        """Whether it reads what is sent to it."""
+        return self.control is not None and self.control.takes()
+
     def send(self, message: ControlMessage) -> None:
-        if self.control is not None:
+        """Send, unless that would have to wait: one that reads nothing would not heed it either."""
+        if self.control is not None and self.control.takes():
             self.control.send(message)
 
     def has_ended(self) -> bool:
