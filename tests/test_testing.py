@@ -129,6 +129,10 @@ def test_names_of_the_message_and_of_the_detail_mean_the_same() -> None:
 def test_a_mistyped_field_gets_the_nearest_one() -> None:
     with pytest.raises(TypeError, match="there is no field symbl; did you mean symbol"):
         fill(symbl="BTCUSDT")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="there is no field acount; did you mean account"):
+        Events().connected(acount="main")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="'1,5' is no number"):
+        fill(quantity="1,5")
     with pytest.raises(TypeError, match="a fill that V1 pushes has none"):
         fill(origin="stream", notional="1")
 

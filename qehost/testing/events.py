@@ -39,6 +39,7 @@ from qehost.testing.fields import (
     MessageFields,
     Number,
     OrderFields,
+    renamed,
 )
 from qehost.testing.objects import fill_detail, master_order_detail, order_after, order_detail
 
@@ -122,7 +123,7 @@ class Events:
             "message_id": update.message_id,
             **fields,
         }
-        head, _ = self._split(given, origin="derived")
+        head = self._head(given, origin="derived")
         filled = after.filled_quantity if quantity is None else quantity
         own = {
             "master_order_id": after.master_order_id,
@@ -138,14 +139,14 @@ class Events:
 
     def status(self, text: str = "connected", **fields: Unpack[MessageFields]) -> StatusEvent:
         """A status of the venue's."""
-        head, _ = self._split(fields)
+        head = self._head(fields)
         return StatusEvent(**head, raw=_outer("status", head["message_id"], text), message=text)
 
     def error(
         self, what: str | WebsocketClientError = "rejected", **fields: Unpack[MessageFields]
     ) -> ErrorEvent:
         """An error: with a text one that the venue sent, else any of the stream's exceptions."""
-        head, _ = self._split(fields)
+        head = self._head(fields)
         if isinstance(what, str):
             raw = _outer("error", head["message_id"], what)
             what = VenueError(what)
@@ -158,7 +159,7 @@ class Events:
         self, type_: str = "news", data: object = None, **fields: Unpack[MessageFields]
     ) -> UnknownEvent:
         """A message of a type that qehost does not know; `data` becomes JSON."""
-        head, _ = self._split(fields)
+        head = self._head(fields)
         raw = _outer(type_, head["message_id"], json.dumps({} if data is None else data))
         return UnknownEvent(**head, raw=raw, message=None)
 
@@ -174,7 +175,7 @@ class Events:
         **fields: Unpack[ConnectionFields],
     ) -> ConnectedEvent:
         """The stream opened.  `down_since` and `up_at` are epoch ns; it is up when received."""
-        head, _ = self._split(fields, message_id="")
+        head = self._head(fields, message_id="")
         up_at = head["received_at"] if up_at is None else up_at
         message = Connected(url, attempt, down_since, up_at)
         return ConnectedEvent(**head, raw="", message=message)
@@ -189,7 +190,7 @@ class Events:
         **fields: Unpack[ConnectionFields],
     ) -> DisconnectedEvent:
         """The stream ended.  `up_since` and `last_heard` are epoch ns."""
-        head, _ = self._split(fields, message_id="")
+        head = self._head(fields, message_id="")
         message = Disconnected(
             reason,
             code,
@@ -221,6 +222,12 @@ class Events:
         self._made += 1
         head |= {name: fields[name] for name in HEAD if name in fields}
         return head, {name: value for name, value in fields.items() if name not in HEAD}
+
+    def _head(self, fields: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+        """What all events have, where there is nothing else to give."""
+        head, own = self._split(fields, **defaults)
+        renamed(own, {}, HEAD)
+        return head
 
     def _raw(
         self, head: dict[str, Any], type_: str, subject: MasterOrderDetail | OrderDetail

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from qehost.simulator.orders import rfc3339
@@ -204,10 +204,16 @@ def renamed(
 
 
 def exact(value: Number) -> Decimal | None:
-    """The decimal that a test wrote.  A float is taken at its shortest notation."""
+    """The decimal that a test wrote.  A float is taken at its shortest notation.
+
+    Raises ValueError for a text that is no number.
+    """
     if value is None or isinstance(value, Decimal):
         return value
-    return Decimal(repr(value) if isinstance(value, float) else value)
+    try:
+        return Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is no number") from None
 
 
 def currencies(symbol: str) -> tuple[str, str]:
