@@ -52,7 +52,10 @@ def _trouble(folder: StateFolder, status: Status | None) -> str:
     if not _exists(status.pid):
         return f"not running: process {status.pid} is gone, and did not end in an orderly way"
     if status.age() > STALE_AFTER:
-        return f"process {status.pid} is stuck: it should write this every second"
+        return (
+            f"process {status.pid} has not written this for {status.age():.0f} s: "
+            "it is stuck, or the disk is full"
+        )
     return ""
 
 
