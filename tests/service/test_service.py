@@ -117,21 +117,27 @@ def test_handlers_run_one_at_a_time_in_order_in_one_thread_that_is_not_connects(
     assert thread is not threading.current_thread()
 
 
+@pytest.mark.parametrize("name", ["on_connected", "on_raw_message", "on_status"])
 def test_a_handler_that_raises_is_logged_and_told_and_the_next_message_comes(
-    service, calls, venue, caplog
+    name, service, calls, venue, caplog
 ):
-    def boom(_: object) -> None:
+    def boom(*_: object) -> None:
         raise ValueError("boom")
 
-    calls.react["on_status"] = calls.react["on_error"] = boom
+    calls.react[name] = calls.react["on_error"] = boom
     service.connect()
     calls.wait("on_connected")
     venue.push(status("one"))
     venue.push(status("two"))
     assert calls.wait("on_status", 2) == ["one", "two"]
-    assert [str(error) for error in calls.wait("on_error", 2)] == ["boom", "boom"]
-    texts = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert texts == ["the handler on_status raised", "the handler on_error raised"] * 2
+    times = len(calls.of(name))
+    assert [str(error) for error in calls.wait("on_error", times)] == ["boom"] * times
+    wait_for(lambda: len(_errors(caplog)) == 2 * times)
+    assert _errors(caplog) == [f"the handler {name} raised", "the handler on_error raised"] * times
+
+
+def _errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_sys_exit_in_a_handler_is_an_error_like_any_other(service, calls, venue, caplog):
