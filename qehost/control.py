@@ -31,8 +31,10 @@ __all__ = [
     "Control",
     "ControlMessage",
     "Ended",
+    "Go",
     "HostStatus",
     "HostTask",
+    "Loaded",
     "Ready",
     "Refused",
     "Stop",
@@ -55,7 +57,9 @@ class ConnectionTask(msgspec.Struct, frozen=True):
 class HostTask(msgspec.Struct, frozen=True):
     """What a host process is started with.
 
-    `specs` are the `-p` options as they were given, `account_settings` what plugins act with.
+    `specs` are the `-p` options as they were given, `account_settings` what plugins act with,
+    `wanted` the names of the plugins that belong into it.  `beside`: the process of this name that
+    runs now goes on until this one is told to `Go`.
     """
 
     name: str
@@ -68,6 +72,8 @@ class HostTask(msgspec.Struct, frozen=True):
     strict: bool
     log: LogSettings
     account_settings: dict[str, AccountSettings] = {}
+    wanted: list[str] = []
+    beside: bool = False
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -94,6 +100,20 @@ class StopRequest(_Message, frozen=True):
     """From a host process: a plugin asks for the whole of qehost to stop."""
 
     reason: str
+
+
+class Loaded(_Message, frozen=True):
+    """From a host process: its plugins are imported and configured, and it waits for `Go`.
+
+    `problems` says, by plugin, why it is not among them.
+    """
+
+    plugins: list[str]
+    problems: dict[str, str]
+
+
+class Go(_Message, frozen=True):
+    """To a host process: start the plugins.  No other process has any of them."""
 
 
 class Ready(_Message, frozen=True):
@@ -135,7 +155,16 @@ class HostStatus(_Message, frozen=True):
 
 
 ControlMessage: TypeAlias = (
-    Attach | Stop | StopRequest | Ready | Refused | Ended | ConnectionStatus | HostStatus
+    Attach
+    | Stop
+    | StopRequest
+    | Loaded
+    | Go
+    | Ready
+    | Refused
+    | Ended
+    | ConnectionStatus
+    | HostStatus
 )
 
 _encode = msgspec.msgpack.Encoder().encode

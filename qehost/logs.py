@@ -17,7 +17,7 @@ from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
 from qehost.unhurried import Unhurried
 
-__all__ = ["LogSettings", "hold_nobody_up", "secrets_of", "set_up"]
+__all__ = ["LogSettings", "hide", "hold_nobody_up", "secrets_in", "secrets_of", "set_up"]
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -37,6 +37,26 @@ def secrets_of(accounts: Mapping[str, AccountSettings]) -> frozenset[Secret]:
             found.add(Secret(parse_proxy(fields.pop("proxy").reveal()).password))
         found |= {value for value in fields.values() if isinstance(value, Secret)}
     return frozenset(found)
+
+
+def secrets_in(values: Iterable[object]) -> list[Secret]:
+    """Every secret in these structs, at any depth."""
+    found = []
+
+    def note(value: object) -> None:
+        if isinstance(value, Secret):
+            found.append(value)
+
+    for value in values:
+        msgspec.to_builtins(value, enc_hook=note)
+    return found
+
+
+def hide(secrets: Iterable[Secret]) -> None:
+    """Blot these out, too, from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, BlottingFormatter):
+            handler.formatter.hide(secrets)
 
 
 def set_up(settings: LogSettings, process: str) -> None:
@@ -71,8 +91,12 @@ class BlottingFormatter(logging.Formatter):
     def __init__(self, process: str, secrets: Iterable[Secret]) -> None:
         super().__init__()
         self.process = process
+        self.secrets: list[str] = []
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[Secret]) -> None:
         # A short secret would blot out ordinary words; the venue's are 32 characters and more.
-        self.secrets = [s.reveal() for s in secrets if len(s.reveal()) >= 6]
+        self.secrets += [s.reveal() for s in secrets if len(s.reveal()) >= 6]
 
     def blot(self, line: str) -> str:
         for secret in self.secrets:

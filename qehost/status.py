@@ -23,6 +23,7 @@ __all__ = [
     "HostState",
     "PluginState",
     "PluginStatistics",
+    "ReloadState",
     "Status",
     "read_status",
     "write_status",
@@ -117,6 +118,19 @@ class HostState(msgspec.Struct, frozen=True):
     plugins: list[PluginState]
 
 
+class ReloadState(msgspec.Struct, frozen=True):
+    """Reloads so far: how many have begun and ended, and how the last one did.
+
+    `at` is its end, `text` says why it failed, or what it left to a restart.
+    """
+
+    started: int = 0
+    ended: int = 0
+    at: float = 0.0
+    ok: bool = True
+    text: str = ""
+
+
 class Status(msgspec.Struct, frozen=True):
     """All of one `qehost run`.  `ended` says how, once it has; "" while it runs."""
 
@@ -127,6 +141,7 @@ class Status(msgspec.Struct, frozen=True):
     ended: str
     connections: list[ConnectionState]
     hosts: list[HostState]
+    reload: ReloadState = ReloadState()
 
     def age(self) -> float:
         """Seconds since it was written."""

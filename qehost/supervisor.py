@@ -12,10 +12,8 @@ import multiprocessing
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import wait
-from types import FrameType
 
 from qehost.config import seconds
 from qehost.control import (
@@ -24,25 +22,28 @@ from qehost.control import (
     ConnectionTask,
     ControlMessage,
     Ended,
+    Go,
     HostStatus,
     HostTask,
+    Loaded,
     Ready,
     Refused,
     Stop,
     StopRequest,
 )
-from qehost.errors import JournalError, ProcessDied
-from qehost.host.cursors import Marks
-from qehost.journal_reader import JournalReader, read_high_water
+from qehost.errors import ProcessDied
+from qehost.journal_reader import read_high_water
 from qehost.state import StateFolder
-from qehost.supervision.boot import started_anew
 from qehost.supervision.child import Child
 from qehost.supervision.deaths import Deaths, where
+from qehost.supervision.reload import Reread
+from qehost.supervision.reloads import Reloads
 from qehost.supervision.reporter import Reporter
+from qehost.supervision.signals import Signals
 from qehost.supervision.upkeep import Upkeep
 from qehost.supervision.watcher import Watcher
 
-__all__ = ["GAVE_UP", "Supervisor", "place_cursors"]
+__all__ = ["GAVE_UP", "Supervisor"]
 
 log = logging.getLogger("qehost.supervisor")
 
@@ -69,6 +70,7 @@ class Supervisor:
         *,
         drain_timeout: float,
         duration: float | None = None,
+        reread: Callable[[], Reread] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.connections = {
@@ -81,12 +83,6 @@ class Supervisor:
         self.duration = duration
         self.clock = clock
         self.exit_code = 0
-        self._deaths = {name: Deaths(name, folder) for name in self.hosts}
-        limits = hosts[0].host
-        self._watchers = {
-            name: Watcher(host, folder, limits.slow_call, limits.hang_timeout)
-            for name, host in self.hosts.items()
-        }
         self._reporter = Reporter(folder, self.connections.values(), self.hosts.values())
         journal = connections[0].journal
         self._upkeep = Upkeep(
@@ -96,19 +92,30 @@ class Supervisor:
             keep=seconds(journal.keep),
             keep_bytes=journal.keep_bytes,
         )
+        self._deaths: dict[str, Deaths] = {}
+        self._watchers: dict[str, Watcher] = {}
+        self._watch_hosts()
+        self._reloads = Reloads(
+            reread,
+            self.hosts,
+            folder,
+            self._reporter,
+            replaced=self._hosts_replaced,
+            drain_timeout=drain_timeout,
+        )
         self._left: dict[str, int] = {}
         self._reason = ""
         self._tick_at = clock()
         self._stop_by: float | None = None
         self._killed = False
-        self._signals: list[int] = []
+        self._signals = Signals()
 
     @property
     def _children(self) -> list[Child]:
-        return [*self.connections.values(), *self.hosts.values()]
+        return [*self.connections.values(), *self.hosts.values(), *self._reloads.children]
 
     def run(self) -> int:
-        with self._catching_signals() as wake:
+        with self._signals.caught() as wake:
             self._upkeep.start()
             try:
                 now = self.clock()
@@ -139,6 +146,8 @@ class Supervisor:
         self._reason = reason
         self.exit_code = exit_code
         self._stop_by = self.clock() + self.drain_timeout * KILLED_BY
+        if self._reloads.current is not None:
+            self._reloads.current.abandon(f"stopping: {reason}")
         for child in self._children:
             child.start_at = None
         for connection in self.connections.values():
@@ -152,11 +161,16 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.start(self.clock())
         if child.kind == "host":
-            for connection in self.connections.values():
-                _link(connection, child)
+            self._give_queues(child)
+            if not self._held_back(child):
+                child.send(Go())
         else:
             for host in self.hosts.values():
                 _link(child, host)
+
+    def _give_queues(self, host: Child) -> None:
+        for connection in self.connections.values():
+            _link(connection, host)
 
     def _ended(self, child: Child) -> None:
         hung, started_at = child.hung, child.restarts.started_at
@@ -164,8 +178,14 @@ class Supervisor:
         self._reporter.forget(child)
         now = self.clock()
         died = str(ProcessDied(f"{child.kind} ({child.name})", code))
+        if self._reloads.current is not None and self._reloads.current.took_leave(
+            child, died, code
+        ):
+            return
         progressed = False
-        if child.kind == "host" and (code or self._stop_by is None):
+        # The marks of a process that did not start its plugins are those of another one.
+        had_marks = child.kind == "host" and not self._held_back(child)
+        if had_marks and (code or self._stop_by is None):
             found = self._deaths[child.name].died(code, started_at, now, hung=hung)
             died += where(found.call)
             progressed = found.progressed
@@ -199,6 +219,7 @@ class Supervisor:
             self._reporter.write(calls)
             for connection in self.connections.values():
                 self._look_after(connection)
+        self._reloads.keep_time(now)
         if self._stop_by is not None and now >= self._stop_by:
             self._kill_what_is_left()
             # Killed processes show up as ended; don't kill them again in the meantime.
@@ -216,7 +237,8 @@ class Supervisor:
         for child in self._children:
             if not child.running:
                 continue
-            doing = self._watchers[child.name].doing() if child.kind == "host" else ""
+            watcher = self._watchers.get(child.name) if child.kind == "host" else None
+            doing = watcher.doing() if watcher is not None else ""
             if child.name in self._left:
                 # Python waits for the threads of plugins that are no daemons.
                 doing = "; its plugins were through, so one of their threads did not end"
@@ -288,12 +310,21 @@ class Supervisor:
         match message:
             case ConnectionStatus() | HostStatus():
                 self._reporter.note(child, message)
+            case Loaded():
+                if self._reloads.current is not None:
+                    self._reloads.current.loaded(child, message, self.clock())
             case Ready(plugins, problems):
                 child.ready = child.was_ready = True
+                child.plugins = plugins
                 for problem in problems:
                     log.error("%s", problem)
                 log.info("%s runs %s", child, ", ".join(plugins) or "no plugin")
+                if self._reloads.current is not None:
+                    self._reloads.current.ready()
             case Refused(text, exit_code):
+                reload = self._reloads.current
+                if reload is not None and reload.refused(child, text):
+                    return
                 log.critical("%s", text)
                 if child.was_ready:
                     # It has worked before: the stream goes on without it until it does again.
@@ -302,69 +333,46 @@ class Supervisor:
             case StopRequest(reason):
                 self.stop(reason)
             case Ended(undelivered):
-                if child.kind == "host":
+                if self.hosts.get(child.name) is child:
                     self._left[child.name] = undelivered
             case _:
                 raise AssertionError(f"{child} sent {message}")
 
+    # --- reloading ------------------------------------------------------------------------
+
+    def _held_back(self, host: Child) -> bool:
+        """Whether it waits for another process, which has its plugins still."""
+        return self._reloads.current is not None and self._reloads.current.holds_back(host)
+
+    def _hosts_replaced(self) -> None:
+        self._watch_hosts()
+        for host in self.hosts.values():
+            self._give_queues(host)
+
+    def _watch_hosts(self) -> None:
+        self._watchers = {name: Watcher(host, self.folder) for name, host in self.hosts.items()}
+        for name in self.hosts:
+            self._deaths.setdefault(name, Deaths(name, self.folder))
+        self._upkeep.watch(list(self.hosts))
+
     # --- signals -------------------------------------------------------------------------
 
-    @contextmanager
-    def _catching_signals(self) -> Iterator[socket.socket]:
-        """SIGINT and SIGTERM wake the loop by a byte on a socket."""
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setblocking(False)
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            self._signals.append(number)
-
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-        wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        try:
-            yield ours
-        finally:
-            signal.set_wakeup_fd(wakeup)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            ours.close()
-            theirs.close()
-
     def _heed_signals(self) -> None:
-        if not self._signals:
+        stops = self._signals.stops
+        if self._signals.reload:
+            self._signals.reload = False
+            self._reloads.wanted = self._stop_by is None
+        if not stops:
             return
-        number = self._signals[0]
+        number = stops[0]
         if self._stop_by is None:
-            self._signals.pop(0)
+            stops.pop(0)
             self.stop(f"stopped by {signal.Signals(number).name}")
-        if self._signals:
-            log.warning("%s again: ending at once", signal.Signals(self._signals[0]).name)
+        if stops:
+            log.warning("%s again: ending at once", signal.Signals(stops[0]).name)
             self._end_at_once()
-            self.exit_code = 128 + self._signals[0]
-            self._signals.clear()
-
-
-def place_cursors(folder: StateFolder, host: str, accounts: list[str]) -> None:
-    """Let a host process that is new begin at the end of the journal: called before any event.
-
-    Were it left to the process itself, it would miss what is received until it gets there.
-
-    After a power cut the cursor may be older than what the plugins got: then everything behind it
-    counts as handed over before.
-    """
-    try:
-        marks = Marks.open(folder.marks(host), (), (), accounts)
-        anew = started_anew(folder.marks(host).with_name("boot"))
-        for account in accounts:
-            with JournalReader(folder.journal(account)) as journal:
-                last_seq = journal.last_seq()
-            if marks.cursor(account) is None:
-                marks.advance(account, last_seq)
-            elif anew:
-                marks.hand(account, max(last_seq, marks.handed(account)))
-        marks.close()
-    except JournalError as error:
-        log.error("%s", error)
+            self.exit_code = 128 + stops[0]
+            stops.clear()
 
 
 def _link(connection: Child, host: Child) -> None:

@@ -13,6 +13,7 @@ __all__ = ["main"]
 # imported for `qehost --help`: plugins, HTTP and SQLite would make it slow.
 COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
+    "reload": "Take new versions and settings of the plugins; the stream stays up.",
     "status": "See what runs, how far it has come, and what it is at.",
     "tail": "Show events as they come.",
     "replay": "Deliver events again to chosen plugins, from the journal or a file.",

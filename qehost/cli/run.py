@@ -15,14 +15,14 @@ from qehost import config
 from qehost.cli.failure import failing_clearly
 from qehost.cli.fault_option import fault_option
 from qehost.cli.settings_file import config_option, file_in_words
+from qehost.cli.tasks import Rereader, connection_tasks, host_tasks
 from qehost.config import missing_credentials
-from qehost.control import ConnectionTask, HostTask
 from qehost.errors import ConfigError
-from qehost.host.finding import Candidate, find
+from qehost.host.finding import find
 from qehost.logs import LogSettings, hold_nobody_up, secrets_of, set_up
-from qehost.settings import PluginSettings, Settings
 from qehost.state import StateFolder
-from qehost.supervisor import Supervisor, place_cursors
+from qehost.supervision.placing import place_cursors
+from qehost.supervisor import Supervisor
 
 __all__ = ["command"]
 
@@ -111,53 +111,14 @@ def command(
             log.warning("%s", warning)
         folder = StateFolder(Path(settings.state_dir))
         stack.callback(folder.lock().release)
-        hosts = _host_tasks(candidates, settings, list(specs), strict, log_settings)
-        for host in hosts:
-            place_cursors(folder, host.name, host.accounts)
+        hosts = host_tasks(candidates, settings, specs, strict, log_settings)
+        place_cursors(folder, hosts)
         supervisor = Supervisor(
-            [_connection_task(name, settings, log_settings) for name in settings.accounts],
+            connection_tasks(settings, log_settings),
             hosts,
             drain_timeout=settings.host.drain_timeout,
             duration=duration,
+            reread=Rereader(config_file, flags, specs, strict, settings, log_settings),
         )
         exit_code = supervisor.run()
     sys.exit(exit_code)
-
-
-def _connection_task(account: str, settings: Settings, log: LogSettings) -> ConnectionTask:
-    return ConnectionTask(
-        account=account,
-        settings=settings.accounts[account],
-        connection=settings.connection,
-        journal=settings.journal,
-        host=settings.host,
-        state_dir=settings.state_dir,
-        log=log,
-    )
-
-
-def _host_tasks(
-    candidates: list[Candidate],
-    settings: Settings,
-    specs: list[str],
-    strict: bool,
-    log: LogSettings,
-) -> list[HostTask]:
-    """One task for each process that a plugin is to run in; the common one is always there."""
-    names = {c.settings.process for c in candidates if c.wanted == "yes"}
-    names.add(PluginSettings().process)
-    return [
-        HostTask(
-            name=name,
-            accounts=list(settings.accounts),
-            specs=specs,
-            plugins=settings.plugins,
-            host=settings.host,
-            journal=settings.journal,
-            state_dir=settings.state_dir,
-            strict=strict,
-            log=log,
-            account_settings=settings.accounts,
-        )
-        for name in sorted(names)
-    ]

@@ -36,7 +36,7 @@ from qehost.database import NewerFormat, explain
 from qehost.errors import JournalError
 from qehost.state import StateFolder, private_folder
 
-__all__ = ["Call", "Marks", "MarksView", "cursors_of"]
+__all__ = ["Call", "Marks", "MarksView", "Standing", "cursors_of"]
 
 log = logging.getLogger("qehost.cursors")
 
@@ -62,6 +62,16 @@ class Call(NamedTuple):
     account: str
     seq: int
     since: float
+
+
+class Standing(NamedTuple):
+    """How far a host process has come, and which plugins it had."""
+
+    plugins: tuple[str, ...]
+    cursors: dict[str, int]
+    """By account, for those that were ever set."""
+    handed: dict[str, int]
+    """By account: the last event that may have been handed to a plugin."""
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -242,10 +252,20 @@ class MarksView:
 
     def cursors(self) -> dict[str, int]:
         """The cursor of each account that has one.  Raises JournalError."""
+        standing = self.standing()
+        return standing.cursors if standing is not None else {}
+
+    def standing(self) -> Standing | None:
+        """How far it has come; None: there is no such file.  Raises JournalError."""
         found = self._read()
         if found is None:
-            return {}
-        return {name: cursor for name, (cursor, _) in _cursors(*found).items() if cursor != NEVER}
+            return None
+        pairs = _cursors(*found)
+        return Standing(
+            found[1].plugins,
+            {name: cursor for name, (cursor, _) in pairs.items() if cursor != NEVER},
+            {name: max(0, handed) for name, (_, handed) in pairs.items()},
+        )
 
     def _read(self) -> tuple[memoryview, Names] | None:
         try:

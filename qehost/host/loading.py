@@ -46,6 +46,8 @@ __all__ = [
 
 logger = logging.getLogger("qehost.host")
 
+HERE = Path(__file__).parent
+
 State = Literal["loaded", "blocked", "disabled", "failed"]
 
 
@@ -256,7 +258,7 @@ def _place(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and "importlib" not in frame.filename
+        if Path(frame.filename).parent != HERE and "importlib" not in frame.filename
     ]
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 

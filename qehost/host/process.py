@@ -24,7 +24,18 @@ import msgspec
 from msgspec.structs import replace
 
 from qehost import children
-from qehost.control import Attach, Control, Ended, HostStatus, HostTask, Ready, Refused, Stop
+from qehost.control import (
+    Attach,
+    Control,
+    Ended,
+    Go,
+    HostStatus,
+    HostTask,
+    Loaded,
+    Ready,
+    Refused,
+    Stop,
+)
 from qehost.control import StopRequest as StopWanted
 from qehost.database import NewerFormat
 from qehost.errors import GapError, JournalError, PluginError
@@ -35,6 +46,7 @@ from qehost.host.finding import Candidate, find
 from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
+from qehost.logs import hide, secrets_in
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader, decode_events
 from qehost.state import StateFolder
@@ -69,9 +81,13 @@ class Host:
         self.control = control
         folder = StateFolder(task.state_dir)
         plugins = self._load(folder.marks(task.name))
-        problems = [str(PluginError(r.name, r.why, r.distribution)) for r in plugins.failed]
+        hide(secrets_in(plugins.configs.values()))
+        problems = {r.name: str(PluginError(r.name, r.why, r.distribution)) for r in plugins.failed}
         if task.strict and problems:
-            self._refuse("--strict, and a plugin can't be used:\n" + "\n".join(problems))
+            told = "\n".join(problems.values())
+            self._refuse(f"--strict, and a plugin can't be used:\n{told}")
+        self.control.send(Loaded(list(plugins.configs), problems))
+        queues = self._wait_for_go()
         self.marks = self._open_marks(folder.marks(task.name), tuple(plugins.configs))
         self.letters = LetterBox(task.name, folder.dead_letters_file)
         self.sources = {
@@ -92,7 +108,9 @@ class Host:
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
         self.pid = os.getpid()
-        self.control.send(Ready(list(plugins.configs), problems))
+        for account, queue in queues:
+            self._attach(account, queue)
+        self.control.send(Ready(list(plugins.configs), list(problems.values())))
         self.next_tick = time.monotonic()
         self.stop_order: Stop | None = None
         self.stop_by = float("inf")
@@ -105,10 +123,13 @@ class Host:
             if candidate.settings.process == self.task.name
         ]
         names = [candidate.name for candidate in found]
-        try:
-            marks = Marks.open(path, names, (IMPORT,), self.task.accounts)
-        except JournalError:  # told when they are opened for the calls
+        if self.task.beside:  # The file is in use.
             marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
+        else:
+            try:
+                marks = Marks.open(path, names, (IMPORT,), self.task.accounts)
+            except JournalError:  # told when they are opened for the calls
+                marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
 
         def marked(candidate: Candidate) -> Any:
             marks.enter(names.index(candidate.name), 0, 0)
@@ -132,6 +153,21 @@ class Host:
                 error,
             )
         return Marks.in_memory(*names)
+
+    def _wait_for_go(self) -> list[tuple[str, Connection]]:
+        """Until the plugins may start; the queues that came in the meantime, by account.
+
+        A process that takes the place of another waits here until that one has ended.
+        """
+        queues = []
+        while True:
+            match self.control.receive():
+                case Attach(account):
+                    queues.append((account, self.control.receive_queue(writable=False)))
+                case Go():
+                    return queues
+                case Stop():
+                    sys.exit()
 
     def _refuse(self, text: str) -> NoReturn:
         self.control.send(Refused(text, COULD_NOT_START))
@@ -179,11 +215,7 @@ class Host:
         while self.control.poll():
             match self.control.receive():
                 case Attach(account):
-                    queue = BatchReader(self.control.receive_queue(writable=False))
-                    source = self.sources[account]
-                    self._detach(source)
-                    source.queue = queue
-                    self.selector.register(queue, selectors.EVENT_READ, source)
+                    self._attach(account, self.control.receive_queue(writable=False))
                 case Stop(_, timeout) as order:
                     self.stop_order = order
                     self.stop_by = time.monotonic() + timeout
@@ -198,6 +230,12 @@ class Host:
             raise _Ended
 
     # --- events --------------------------------------------------------------------------
+
+    def _attach(self, account: str, queue: Connection) -> None:
+        source = self.sources[account]
+        self._detach(source)
+        source.queue = BatchReader(queue)
+        self.selector.register(source.queue, selectors.EVENT_READ, source)
 
     def _detach(self, source: Source) -> None:
         if source.queue is not None:

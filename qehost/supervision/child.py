@@ -29,6 +29,8 @@ class Child:
         self.ready = False
         """A host process whose plugins are started."""
         self.was_ready = False
+        self.plugins: list[str] = []
+        """Those of a host process that were started."""
         self.last_seq = 0
         """Of a connection process: the last event at its last death."""
         self.quiet = 0

@@ -23,6 +23,7 @@ from qehost.status import (
     HostState,
     PluginState,
     PluginStatistics,
+    ReloadState,
     Status,
     write_status,
 )
@@ -47,6 +48,7 @@ class Reporter:
         self._version = metadata.version("qehost")
         self._journals = {c.name: JournalReader(folder.journal(c.name)) for c in connections}
         self._problem = ""
+        self.reload = ReloadState()
         self._letters: Counter[str] = Counter()
         self._letters_at: tuple[int, ...] = ()
 
@@ -69,6 +71,7 @@ class Reporter:
                 ended=ended,
                 connections=[self._connection(child) for child in self._connections],
                 hosts=[self._host(child, calls.get(child.name)) for child in self._hosts],
+                reload=self.reload,
             )
             write_status(self._folder.status_file, status)
         except JournalError as error:

@@ -52,6 +52,10 @@ class Upkeep:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="qehost-upkeep", daemon=True)
 
+    def watch(self, hosts: Collection[str]) -> None:
+        """These are the host processes from now on."""
+        self._hosts = hosts
+
     def start(self) -> None:
         self._thread.start()
 

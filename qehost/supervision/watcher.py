@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from qehost.control import HostTask
 from qehost.errors import JournalError
 from qehost.host.cursors import Call, MarksView
 from qehost.journal_reader import JournalReader
@@ -20,11 +21,13 @@ log = logging.getLogger("qehost.supervisor")
 class Watcher:
     """For one host process, over all its restarts."""
 
-    def __init__(self, host: Child, folder: StateFolder, slow: float, hang: float) -> None:
+    def __init__(self, host: Child, folder: StateFolder) -> None:
+        assert isinstance(host.task, HostTask)
+        limits = host.task.host
         self._host = host
         self._folder = folder
         self._marks = MarksView(folder.marks(host.name))
-        self._watch = CallWatch(slow, hang)
+        self._watch = CallWatch(limits.slow_call, limits.hang_timeout)
 
     def look(self, now: float) -> Call | None:
         """The call that is going on.  One that is slow is told, and one that hangs is ended."""

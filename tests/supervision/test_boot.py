@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from qehost.control import HostTask
 from qehost.host.cursors import Marks
 from qehost.journal import Journal
+from qehost.logs import LogSettings
 from qehost.messages import StatusEvent
 from qehost.queue import encode_events
+from qehost.settings import HostSettings, JournalSettings
 from qehost.state import StateFolder
 from qehost.supervision import boot
 from qehost.supervision.boot import started_anew
-from qehost.supervisor import place_cursors
+from qehost.supervision.placing import place_cursors
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +50,25 @@ def handed(folder: StateFolder) -> tuple[int | None, int]:
 
 def test_behind_the_cursor_everything_counts_as_handed_over(tmp_path: Path, machine: Path) -> None:
     folder = StateFolder(tmp_path / "state")
-    place_cursors(folder, "main", ["main"])
+    task = HostTask(
+        name="main",
+        accounts=["main"],
+        specs=[],
+        plugins={},
+        host=HostSettings(),
+        journal=JournalSettings(),
+        state_dir=str(folder.path),
+        strict=False,
+        log=LogSettings(),
+    )
+    place_cursors(folder, [task])
     assert handed(folder) == (0, 0)
     with Journal(folder.journal("main")) as journal:
         for seq in range(1, 10):
             event = StatusEvent(seq, "main", "", 0, "stream", False, "", "")
             journal.append(encode_events([event]), seq, seq, 0, 0)
-    place_cursors(folder, "main", ["main"])
+    place_cursors(folder, [task])
     assert handed(folder) == (0, 0)
     machine.write_text("second")
-    place_cursors(folder, "main", ["main"])
+    place_cursors(folder, [task])
     assert handed(folder) == (0, 9)

@@ -1,0 +1,95 @@
+"""Where a host process begins to read: its cursors, placed before it starts.
+
+A process goes on where it stood.  A plugin that comes from another process must miss nothing, so
+its new process begins where the one that is furthest behind stood; what plugins have had already
+comes to them again, marked as redelivered.  A process of which nothing is known begins at the end
+of the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+
+from qehost.control import HostTask
+from qehost.errors import JournalError
+from qehost.host.cursors import Marks, MarksView, Standing
+from qehost.journal_reader import JournalReader
+from qehost.state import StateFolder
+from qehost.supervision.boot import started_anew
+
+__all__ = ["forget_moved", "place", "place_cursors", "standing_of"]
+
+log = logging.getLogger("qehost.supervisor")
+
+
+def place_cursors(folder: StateFolder, hosts: Collection[HostTask]) -> None:
+    """For all host processes: called before any event.
+
+    Were it left to a new process itself, it would miss what is received until it gets there.
+    """
+    # All of them are read before the first is written.
+    before = {name: standing_of(folder, name) for name in folder.processes()}
+    for task in hosts:
+        place(folder, task, _formers(task, before))
+    forget_moved(folder, before, hosts)
+
+
+def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> None:
+    """For one; `formers` are the other processes that its plugins come from.
+
+    After a power cut the cursor may be older than what the plugins got: then everything behind it
+    counts as handed over before.
+    """
+    others = list(formers)
+    try:
+        marks = Marks.open(folder.marks(task.name), (), (), task.accounts)
+        anew = started_anew(folder.marks(task.name).with_name("boot"))
+        for account in task.accounts:
+            with JournalReader(folder.journal(account)) as journal:
+                last_seq = journal.last_seq()
+            known = [former.cursors[account] for former in others if account in former.cursors]
+            if (own := marks.cursor(account)) is not None:
+                known.append(own)
+            marks.advance(account, min(known, default=last_seq))
+            if not marks.lost:
+                handed = [former.handed.get(account, 0) for former in others]
+                handed.append(last_seq if anew and known else 0)
+                marks.hand(account, max([marks.handed(account), *handed]))
+        marks.close()
+    except JournalError as error:
+        log.error("%s", error)
+
+
+def forget_moved(
+    folder: StateFolder, before: Mapping[str, Standing | None], hosts: Collection[HostTask]
+) -> None:
+    """Remove the marks of processes that are gone and whose plugins have another one now.
+
+    Otherwise those would begin once more where such a process stood, at every start.
+    """
+    taken = {plugin for task in hosts for plugin in task.wanted}
+    for name, standing in before.items():
+        gone = name not in [task.name for task in hosts]
+        if gone and standing is not None and not taken.isdisjoint(standing.plugins):
+            shutil.rmtree(folder.marks(name).parent, ignore_errors=True)
+
+
+def standing_of(folder: StateFolder, host: str) -> Standing | None:
+    """None where nothing is known of it."""
+    try:
+        return MarksView(folder.marks(host)).standing()
+    except JournalError as error:
+        log.error("%s", error)
+        return None
+
+
+def _formers(task: HostTask, before: Mapping[str, Standing | None]) -> list[Standing]:
+    return [
+        standing
+        for name, standing in before.items()
+        if standing is not None
+        and name != task.name
+        and not set(task.wanted).isdisjoint(standing.plugins)
+    ]
