@@ -54,24 +54,32 @@ def test_a_connection_process_that_dies_is_started_again_and_what_it_received_is
         assert all(record["message"]["down_since"] for record in connected[1:])
 
 
-def test_no_child_outlives_the_supervisor_by_a_second(tmp_path: Path, venue: Venue) -> None:
-    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+def test_what_a_dead_connection_process_had_journalled_and_not_handed_over_is_delivered(
+    tmp_path: Path, venue: Venue
+) -> None:
+    settings = {**QUICK, "host.queue_bytes": 1 << 20}
+    with Run(tmp_path, venue=venue, settings=settings) as run:
         run.wait_for(lambda: run.records("on_connected"))
-        assert len(run.all_pids()) >= 3
-        os.kill(run.process.pid, signal.SIGKILL)
-        run.process.wait()
-        deadline = time.monotonic() + 1.0
-        while len(run.all_pids()) > 1 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert run.all_pids() == [run.process.pid]
+        pids = run.pids()
+        os.kill(pids["host main"], signal.SIGSTOP)
+        numbers = Numbers(venue, rate=1, padding=10_000)
+        numbers.push(400)  # 8 MB with their texts: more than queue and pipe hold
+        run.wait_for(lambda: last_seq(run) == 401, "the journal")
+        os.kill(pids["connection main"], signal.SIGKILL)
+        os.kill(pids["host main"], signal.SIGCONT)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        assert not run.records(redelivered=True)
 
 
-def test_no_child_outlives_the_supervisor_though_a_plugin_hangs(
+def test_no_child_outlives_the_supervisor_by_a_second_though_a_plugin_hangs(
     tmp_path: Path, venue: Venue
 ) -> None:
     source = "import ctypes\ndef on_connected(event):\n    ctypes.PyDLL(None).sleep(1000)\n"
     with Run(tmp_path, venue=venue, settings=QUICK, plugins={"zombie": source}) as run:
         run.wait_for(lambda: run.records("on_connected"))
+        assert len(run.all_pids()) >= 3
         os.kill(run.process.pid, signal.SIGKILL)
         run.process.wait()
         deadline = time.monotonic() + 1.0
