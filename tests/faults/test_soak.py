@@ -1,4 +1,4 @@
-"""Ten minutes of faults in half a minute: everything is told, nothing twice, and no gap in silence.
+"""Ten minutes of faults in a few seconds: everything is told, nothing twice, and no gap in silence.
 
 The venue has a market, of which REST knows the last state of every order, and sends numbered status
 messages, of which it knows nothing.  A seeded dice breaks streams, messages, handshakes and REST
@@ -23,8 +23,8 @@ from told import check_once, missing
 from qehost.simulator import Venue
 from qehost.times import epoch_ms
 
-SECONDS = 15.0
-PACE = 0.25
+SECONDS = 8.0
+PACE = 0.15
 """Seconds between two faults, on average."""
 
 STREAM = (
