@@ -146,8 +146,7 @@ class Supervisor:
         self._reason = reason
         self.exit_code = exit_code
         self._stop_by = self.clock() + self.drain_timeout * KILLED_BY
-        if self._reloads.current is not None:
-            self._reloads.current.abandon(f"stopping: {reason}")
+        self._reloads.abandon(f"stopping: {reason}")
         for child in self._children:
             child.start_at = None
         for connection in self.connections.values():

@@ -51,6 +51,12 @@ class Reloads:
         """The processes that are not, or no longer, in place."""
         return self.current.children if self.current is not None else []
 
+    def abandon(self, why: str) -> None:
+        """Everything ends."""
+        self.wanted = False
+        if self.current is not None:
+            self.current.abandon(why)
+
     def keep_time(self, now: float) -> None:
         """Do what is due.  `now` is on the monotonic clock."""
         if self.current is not None:
