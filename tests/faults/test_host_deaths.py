@@ -216,7 +216,8 @@ def test_a_raise_is_a_dead_letter_and_no_death(tmp_path: Path, venue: Venue, dee
 def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_over(
     tmp_path: Path, venue: Venue
 ) -> None:
-    settings = {**QUICK, "host.hang_timeout": 1.0}
+    # Longer than two looks, so that one of them tells of it.
+    settings = {**QUICK, "host.hang_timeout": 1.5}
     plugins = deadly({2}, "hang_with_the_gil()")
     with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
         numbers = Numbers(venue, rate=1)
