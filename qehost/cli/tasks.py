@@ -15,6 +15,7 @@ from qehost.control import ConnectionTask, HostTask
 from qehost.host.finding import Candidate, find
 from qehost.logs import LogSettings
 from qehost.settings import PluginSettings, Settings
+from qehost.sources import default_file
 from qehost.supervision.reload import Reread
 
 __all__ = ["Rereader", "connection_tasks", "host_tasks"]
@@ -93,7 +94,8 @@ class Rereader:
         """Raises Error, where the settings are wrong or a plugin is not there."""
         # What pip has installed since this process started.
         importlib.invalidate_caches()
-        new = config.load(self._file, self._flags).settings
+        # A file where there was none when this process started is taken, too.
+        new = config.load(self._file or default_file(), self._flags).settings
         host = replace(
             self._settings.host, slow_call=new.host.slow_call, hang_timeout=new.host.hang_timeout
         )
