@@ -13,7 +13,7 @@ from array import array
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Peer", "Program", "Qehost", "qehost_command"]
+__all__ = ["HERE", "Peer", "Program", "Qehost", "qehost_command"]
 
 HERE = Path(__file__).parent
 

@@ -23,7 +23,7 @@ from qehost import (
     WebSocketService,
 )
 
-REPORT_EVERY = 5.0
+REPORT_EVERY = 1.0  # seconds
 
 log = logging.getLogger("desk")
 

@@ -28,6 +28,8 @@ class HandlerCalls:
     `stopped` says that nothing is to be called any more.
     """
 
+    at_once = 1
+
     def __init__(
         self,
         handlers: Callable[[], WebSocketEventHandlers],

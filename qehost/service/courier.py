@@ -23,12 +23,12 @@ from qehost.service.presence import Presence
 
 __all__ = ["Consumer", "Courier"]
 
-SLICE = 64
-"""Events between two notes of how far it has come; also what comes again at most after a crash."""
-
 
 class Consumer(Protocol):
     """Who gets the events."""
+
+    at_once: int
+    """Events between two notes of how far it has come: what comes again at most after a crash."""
 
     def deliver(self, events: Sequence[AnyEvent]) -> int:
         """Take them; of how many that was the end, where it was stopped in between."""
@@ -149,13 +149,26 @@ class Courier:
                 self._miss(first.seq - 1, "they got lost between the processes")
         elif first.seq <= position:
             events = events[position + 1 - first.seq :]
-        for start in range(0, len(events), SLICE):
+        last_seq = events[-1].seq
+        if first.seq <= self._place.before:
+            # The connections of earlier runs are over, and their ends were told.
+            events = [
+                event
+                for event in events
+                if event.seq > self._place.before
+                or not isinstance(event, ConnectedEvent | DisconnectedEvent)
+            ]
+        size = self.consumer.at_once
+        for start in range(0, len(events), size):
             if self.stopped.is_set():
                 return
-            part = self._place.hand(events[start : start + SLICE])
+            part = self._place.hand(events[start : start + size])
             done = self._deliver(part)
             if done:
                 self._place.move(part[done - 1].seq)
+            if done < len(part):
+                return
+        self._place.move(last_seq)
 
     def _deliver(self, events: Sequence[AnyEvent]) -> int:
         for event in events:

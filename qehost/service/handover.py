@@ -23,6 +23,8 @@ class Handover:
     delivered once it is through with it.
     """
 
+    at_once = 64
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._slices: asyncio.Queue[Sequence[AnyEvent]] = asyncio.Queue()

@@ -79,7 +79,7 @@ class Inbox:
         with self._lock:
             if self._closed:
                 return []
-            with suppress(BlockingIOError):
+            if self._bell in ready:
                 os.read(self._bell, 4096)
             reader = self._reader
             # The same as before, or the number could be that of another file by now.

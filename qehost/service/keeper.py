@@ -76,6 +76,8 @@ class Keeper:
             if self._order is None:
                 self._order = Stop("closed by this program", min(timeout, CLOSE_WITHIN))
         self._wake()
+        if threading.current_thread() is self._thread:
+            return  # a handler of the program's logger
         self._thread.join(timeout)
         if self._thread.is_alive():
             child = self._child

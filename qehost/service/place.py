@@ -34,9 +34,10 @@ class Missing(NamedTuple):
 
 
 class Place:
-    """`position` is the last event that was delivered."""
+    """`position` is the last event that was delivered, `before` the last of earlier runs."""
 
     position = 0
+    before = 0
 
     def earlier(self) -> Iterator[Sequence[AnyEvent] | Missing]:
         """What stands in the journal after the position."""
@@ -94,6 +95,7 @@ class InJournal(Place):
             self._lock.release()
             raise
         self.position = cursor
+        self.before = max(cursor, self._reader.last_seq())
         self._handed = self._reader.last_seq() if self._marks.lost else self._marks.handed(account)
         self._upkeep = Upkeep(
             folder, [account], [HOST], keep=seconds(settings.keep), keep_bytes=settings.keep_bytes

@@ -46,6 +46,7 @@ class Session:
         )
         inbox = Inbox()
         self._presence = Presence()
+        self._presence.note_status(place.before, False)
         self._keeper = Keeper(task, inbox, self._presence, log)
         self._courier = Courier(
             task.account,

@@ -48,7 +48,7 @@ def test_the_advanced_example(tmp_path, market):
         market.drop("close")
         wait_for(lambda: market.connections and market.connections[0] is not connection)
         script.wait_for("the stream is open", count=2)
-        wait_for(lambda: len(market.sent) > 100, "some trading")
+        script.wait_for(" fills")
         script.ctrl_c()
         assert script.wait() == 0, script.story()
         script.leaves_nothing()

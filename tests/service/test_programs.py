@@ -222,6 +222,28 @@ def test_nothing_is_left_after_the_program_is_killed_by(tmp_path, program, numbe
         script.leaves_nothing()
 
 
+def test_with_a_state_folder_a_killed_program_loses_nothing(tmp_path, market):
+    source = head(market).replace(
+        "WebSocketService(api, WS)", "WebSocketService(api, WS, state_dir='s')"
+    )
+    dies = """
+import os
+service.handlers.on_status = lambda text: text == "3" and os.kill(os.getpid(), 9)
+"""
+    with run(tmp_path, source + dies + CONNECT + "time.sleep(60)") as script:
+        script.wait_for("READY")
+        for number in range(1, 7):
+            market.push(STATUS.replace("hello", str(number)).replace('"s"', f'"killed-{number}"'))
+        assert script.wait() == -signal.SIGKILL
+        script.leaves_nothing()
+    with run(tmp_path, source + CONNECT + "time.sleep(60)") as script:
+        script.wait_for("STATUS 3")
+        script.wait_for("CONNECTED")
+        told = [line.split()[1] for line in script.out if line.startswith("STATUS")]
+        # The third was being handled.  What the connection had not received by then is gone.
+        assert told == ["3", "4", "5", "6"][: len(told)]
+
+
 def test_nothing_is_left_after_an_end_while_the_process_starts(tmp_path, market):
     with run(tmp_path, head(market) + "service.connect()") as script:
         script.leaves_nothing()
