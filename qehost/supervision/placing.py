@@ -39,8 +39,8 @@ def place_cursors(folder: StateFolder, hosts: Collection[HostTask]) -> None:
 def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> None:
     """For one; `formers` are the other processes that its plugins come from.
 
-    After a power cut the cursor may be older than what the plugins got: then everything behind it
-    counts as handed over before.
+    After a power cut the cursor may be older than what the plugins got, and where it was damaged
+    nobody knows what they got: then everything behind it counts as handed over before.
     """
     others = list(formers)
     try:
@@ -53,10 +53,9 @@ def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> N
             if (own := marks.cursor(account)) is not None:
                 known.append(own)
             marks.advance(account, min(known, default=last_seq))
-            if not marks.lost:
-                handed = [former.handed.get(account, 0) for former in others]
-                handed.append(last_seq if anew and known else 0)
-                marks.hand(account, max([marks.handed(account), *handed]))
+            handed = [former.handed.get(account, 0) for former in others]
+            handed.append(last_seq if known and (anew or marks.lost) else 0)
+            marks.hand(account, max([marks.handed(account), *handed]))
         marks.close()
     except JournalError as error:
         log.error("%s", error)

@@ -41,16 +41,8 @@ def test_a_system_that_does_not_tell_is_never_started_anew(tmp_path: Path, machi
     assert not started_anew(tmp_path / "boot")
 
 
-def handed(folder: StateFolder) -> tuple[int | None, int]:
-    marks = Marks.open(folder.marks("main"), [], [], ["main"])
-    found = marks.cursor("main"), marks.handed("main")
-    marks.close()
-    return found
-
-
-def test_behind_the_cursor_everything_counts_as_handed_over(tmp_path: Path, machine: Path) -> None:
-    folder = StateFolder(tmp_path / "state")
-    task = HostTask(
+def host_task(folder: StateFolder) -> HostTask:
+    return HostTask(
         name="main",
         accounts=["main"],
         specs=[],
@@ -61,6 +53,18 @@ def test_behind_the_cursor_everything_counts_as_handed_over(tmp_path: Path, mach
         strict=False,
         log=LogSettings(),
     )
+
+
+def handed(folder: StateFolder) -> tuple[int | None, int]:
+    marks = Marks.open(folder.marks("main"), [], [], ["main"])
+    found = marks.cursor("main"), marks.handed("main")
+    marks.close()
+    return found
+
+
+def test_behind_the_cursor_everything_counts_as_handed_over(tmp_path: Path, machine: Path) -> None:
+    folder = StateFolder(tmp_path / "state")
+    task = host_task(folder)
     place_cursors(folder, [task])
     assert handed(folder) == (0, 0)
     with Journal(folder.journal("main")) as journal:
@@ -72,3 +76,17 @@ def test_behind_the_cursor_everything_counts_as_handed_over(tmp_path: Path, mach
     machine.write_text("second")
     place_cursors(folder, [task])
     assert handed(folder) == (0, 9)
+
+
+def test_where_the_cursor_was_damaged_everything_there_is_counts_as_handed_over(
+    tmp_path: Path,
+) -> None:
+    folder = StateFolder(tmp_path / "state")
+    task = host_task(folder)
+    place_cursors(folder, [task])
+    with Journal(folder.journal("main")) as journal:
+        event = StatusEvent(1, "main", "", 0, "stream", False, "", "")
+        journal.append(encode_events([event]), 1, 1, 0, 0)
+    folder.marks("main").write_bytes(b"rubbish")
+    place_cursors(folder, [task])
+    assert handed(folder) == (0, 1)
