@@ -1,0 +1,75 @@
+"""What docs/operating.md says is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from qehost.cli import main
+from qehost.cli.failure import CONFIG_INVALID, COULD_NOT_START, USAGE
+from qehost.supervisor import GAVE_UP
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def options(command: str) -> set[str]:
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
+    return {option for each in found.params for option in each.opts}
+
+
+def unit(setting: str) -> list[str]:
+    (text,) = blocks("ini")
+    return re.findall(rf"^{setting}=(.*)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("setting", ["ExecStart", "ExecReload"])
+def test_the_unit_calls_commands_with_options_that_there_are(setting: str) -> None:
+    (line,) = unit(setting)
+    _, command, *arguments = shlex.split(line)
+    for option in (argument for argument in arguments if argument.startswith("-")):
+        assert option in options(command)
+
+
+def test_the_unit_does_not_try_again_what_does_not_get_better() -> None:
+    assert unit("RestartPreventExitStatus") == [f"{USAGE} {CONFIG_INVALID}"]
+    assert unit("KillMode") == ["mixed"]
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    codes = re.findall(r"^\| (\d) \|", TEXT.partition("## Exit codes")[2], re.MULTILINE)
+    assert list(map(int, codes)) == [0, USAGE, COULD_NOT_START, CONFIG_INVALID, GAVE_UP]
+
+
+def test_the_commands_that_it_names_are_there() -> None:
+    named = {name for line in re.findall(r"`qehost ([a-z-]+)", TEXT) for name in [line]}
+    for name in named - {"config"}:
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+    for name in re.findall(r"qehost config ([a-z]+)", TEXT):
+        assert CliRunner().invoke(main, ["config", name, "--help"]).exit_code == 0
+
+
+def test_its_settings_are_valid_toml_and_its_links_lead_somewhere() -> None:
+    for text in blocks("toml"):
+        tomllib.loads(text)
+    headings = {
+        file.name: {
+            re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        }
+        for file in (ROOT / "docs").glob("*.md")
+    }
+    for file, anchor in re.findall(r"\]\(([\w.]*)(?:#([\w-]+))?\)", TEXT):
+        assert (file or "operating.md") in headings
+        assert not anchor or anchor in headings[file or "operating.md"]
