@@ -5,13 +5,38 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 
 from qehost.unhurried import Unhurried
 
 
+class Reader:
+    """Reads a pipe to its end, in a thread."""
+
+    def __init__(self, fd: int) -> None:
+        self.text = b""
+        self._fd = fd
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while data := os.read(self._fd, 65536):
+            self.text += data
+
+    def wait_for(self, text: bytes) -> None:
+        deadline = time.monotonic() + 20
+        while text not in self.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def wait(self) -> None:
+        self._thread.join(20)
+        os.close(self._fd)
+
+
 def test_a_reader_that_stands_still_holds_nobody_up_and_is_told_what_it_missed():
-    reader, writer = os.pipe()
+    end, writer = os.pipe()
     with open(writer, "w", encoding="utf-8") as pipe:
         output = Unhurried(pipe, limit=50)
         began = time.monotonic()
@@ -19,19 +44,14 @@ def test_a_reader_that_stands_still_holds_nobody_up_and_is_told_what_it_missed()
             output.write(f"line {number:04d} {'x' * 1000}\n")
             output.flush()
         assert time.monotonic() - began < 5
-        text = b""
-        while b"nobody read them" not in text:
-            text += os.read(reader, 65536)
-        lines = text.decode().splitlines()
-        assert lines[0].startswith("line 0000")
-        assert any(line.endswith("log lines were dropped: nobody read them") for line in lines)
-        # What is still on its way is read, so that the thread is through before the pipe goes.
-        while output._texts.unfinished_tasks:
-            os.read(reader, 65536)
+        reader = Reader(end)
+        reader.wait_for(b"nobody read them")
         output.write("the last line\n")
-        while b"the last line" not in text:
-            text = os.read(reader, 65536)
-    os.close(reader)
+        reader.wait_for(b"the last line\n")
+    reader.wait()
+    lines = reader.text.decode().splitlines()
+    assert lines[0].startswith("line 0000")
+    assert any(line.endswith("log lines were dropped: nobody read them") for line in lines)
 
 
 def test_what_was_written_last_is_not_lost_at_the_end_of_the_process():

@@ -9,6 +9,7 @@ from typing import Any
 
 from qehost.messages import Event
 from qehost.simulator import Venue
+from qehost.times import epoch_ms
 
 __all__ = ["check_once", "missing", "record_of"]
 
@@ -30,26 +31,22 @@ def record_of(event: Event) -> Record:
 
 def missing(venue: Venue, records: Iterable[Record], account: int = 0) -> list[str]:
     """The orders whose last state, as REST knows it, was not told."""
-    told: dict[str, set[tuple[str, float]]] = defaultdict(set)
+    told: dict[str, set[tuple[str, int]]] = defaultdict(set)
     for record in records:
         message = record.get("message")
         if record.get("kind") == "order":
-            told[message["order_id"]].add((message["status"], message["cum_filled_qty"]))
+            told[message["order_id"]].add((message["status"], message["timestamp"]))
         elif record.get("kind") == "master_order":
-            told[message["master_order_id"]].add((message["status"], 0.0))
+            told[message["master_order_id"]].add((message["status"], message["timestamp"]))
     history = venue.accounts[account].history
-    wanted = [
-        (order.order_id, order.status, float(order.filled_quantity or 0))
-        for order in history.order_fills({}, None, None)
-    ]
-    wanted += [
-        (master.master_order_id, master.status, 0.0)
-        for master in history.master_orders({}, None, None)
-    ]
+    orders = history.order_fills({}, None, None)
+    masters = history.master_orders({}, None, None)
+    wanted = [(each.order_id, each.status, epoch_ms(each.updated_at)) for each in orders]
+    wanted += [(each.master_order_id, each.status, epoch_ms(each.updated_at)) for each in masters]
     return [
-        f"{order_id} {status} {filled}, told: {told[order_id]}"
-        for order_id, status, filled in wanted
-        if (status, filled) not in told[order_id]
+        f"{order_id} {status} {updated}, told: {told[order_id]}"
+        for order_id, status, updated in wanted
+        if (status, updated) not in told[order_id]
     ]
 
 
