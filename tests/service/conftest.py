@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from script import wait_for
+from script import status, wait_for
 
 from qehost import API, WebSocketEventHandlers, WebSocketService
 from qehost.simulator import Venue
@@ -85,7 +86,39 @@ def service_of(venue: Venue) -> Iterator[Callable[..., WebSocketService]]:
     yield make
     for service in made:
         service.close()
-    wait_for(lambda: not children(), "the services' processes to end")
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[Venue]:
+    """A venue that the tests of one module share."""
+    with Venue(seed=1) as venue:
+        yield venue
+
+
+@pytest.fixture(scope="module")
+def shared(market: Venue) -> Iterator[WebSocketService]:
+    api = API(market.api_key, market.api_secret, base_url=market.rest_url)
+    service = WebSocketService(api, market.ws_url).set_reconnect_delay(0.05)
+    service.connect()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def connected(shared: WebSocketService, market: Venue, calls: Calls) -> WebSocketService:
+    """A service on the market that is connected and tells this test alone."""
+    wait_for(shared.is_connected)
+    shared.set_handlers(WebSocketEventHandlers())
+    # What the test before this one has left on its way.
+    heard: list[str] = []
+    shared.handlers.on_status = heard.append
+    mark = f"begin {next(_marks)}"
+    market.push(status(mark))
+    wait_for(lambda: mark in heard)
+    return shared.set_handlers(calls.handlers())
+
+
+_marks = itertools.count()
 
 
 @pytest.fixture
@@ -109,4 +142,6 @@ def children() -> list[int]:
 
 @pytest.fixture(name="children")
 def give_children() -> Callable[[], list[int]]:
-    return children
+    """The connection processes that were started since."""
+    before = children()
+    return lambda: [pid for pid in children() if pid not in before]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -18,36 +19,39 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 DIGITS = 1_720_000_000_123_456_789
 
 
-def push(venue, data, kind="order_data", number=0):
+ids = itertools.count(1)
+
+
+def push(venue, data, kind="order_data", message_id=""):
     if not isinstance(data, str) and data is not None:
         data = json.dumps(data)
-    venue.push(json.dumps({"type": kind, "messageId": f"m-{number}", "userId": "u", "data": data}))
+    outer = {"type": kind, "messageId": message_id or f"m-{next(ids)}", "userId": "u"}
+    venue.push(json.dumps(outer | {"data": data}))
 
 
-@pytest.fixture
-def connected(service, calls, venue):
-    service.connect()
-    calls.wait("on_connected")
-    return service
+def order(**fields):
+    """A V2 child order that no other test knows of."""
+    number = next(ids)
+    return {"orderId": f"x-{number}", "masterOrderId": f"mo-{number}", "symbol": "BTC"} | fields
 
 
 @pytest.mark.parametrize("how", ["close", "end", "reset"])
-def test_the_connection_is_opened_again_after_a(how, connected, calls, venue):
-    venue.drop(how)
-    calls.wait("on_connected", 2)
-    assert calls.names() == ["on_connected", "on_disconnected", "on_connected"]
-    venue.push('{"type":"status","messageId":"m","userId":"u","data":"again"}')
+def test_the_connection_is_opened_again_after_a(how, connected, calls, market):
+    market.drop(how)
+    calls.wait("on_connected")
+    assert calls.names() == ["on_disconnected", "on_connected"]
+    push(market, "again", "status")
     assert calls.wait("on_status") == ["again"]
 
 
-def test_what_happened_in_between_is_read_over_rest(connected, calls, venue):
-    venue.step(5)
+def test_what_happened_in_between_is_read_over_rest(connected, calls, market):
+    market.step(5)
     calls.wait("on_raw_message", 5)
-    venue.step(20, push=False)
-    venue.drop("reset")
-    calls.wait("on_connected", 2)
+    market.step(20, push=False)
+    market.drop("reset")
+    calls.wait("on_connected")
     expected = {}
-    for sent in venue.sent:
+    for sent in market.sent:
         outer = json.loads(sent.text)
         if outer["type"] == "master_data":
             order = json.loads(outer["data"])
@@ -64,13 +68,13 @@ def test_a_handler_that_blocks_for_longer_than_the_pong_timeout_costs_no_heartbe
     service.connect()
     calls.wait("on_connected")
     before = venue.connections
-    push(venue, "blocks", "status", 1)
+    push(venue, "blocks", "status")
     calls.wait("on_status")
     until = time.monotonic() + 1.2
     while time.monotonic() < until:
         assert service.is_connected()
         time.sleep(0.05)
-    push(venue, "came meanwhile", "status", 2)
+    push(venue, "came meanwhile", "status")
     release.set()
     assert calls.wait("on_status", 2) == ["blocks", "came meanwhile"]
     assert venue.connections == before
@@ -107,70 +111,71 @@ V1_FILL = {
 
 
 @pytest.mark.parametrize("kind", ["order_data", "data"])
-def test_a_v1_fill_reaches_on_fill(kind, connected, calls, venue):
-    push(venue, V1_FILL, kind)
-    assert calls.wait("on_fill") == [FillMessage(**V1_FILL)]
+def test_a_v1_fill_reaches_on_fill(kind, connected, calls, market):
+    fill = V1_FILL | {"order_id": f"x-{kind}"}
+    push(market, fill, kind)
+    assert calls.wait("on_fill") == [FillMessage(**fill)]
     assert not calls.of("on_order")
 
 
-def test_v2_pushes_no_fills_and_on_fill_is_called_all_the_same(connected, calls, venue):
-    order = {"orderId": "x", "masterOrderId": "mo", "symbol": "BTCUSDT", "side": "buy"}
-    push(venue, order | {"filledQuantity": "0.1", "filledNotional": "10"}, number=1)
-    push(venue, order | {"filledQuantity": "0.3", "filledNotional": "32"}, number=2)
+def test_v2_pushes_no_fills_and_on_fill_is_called_all_the_same(connected, calls, market):
+    placed = order()
+    push(market, placed | {"filledQuantity": "0.1", "filledNotional": "10"})
+    push(market, placed | {"filledQuantity": "0.3", "filledNotional": "32"})
     first, second = calls.wait("on_fill", 2)
     assert (first.filled_qty, first.fill_price) == (0.1, 100.0)
     assert (second.filled_qty, second.fill_price) == (0.2, 110.0)
 
 
-def test_an_integer_of_19_digits_keeps_them_all(connected, calls, venue):
-    push(venue, {"orderId": "x", "orderCreatedTime": str(DIGITS)}, number=1)
-    push(venue, {"type": "order", "order_id": DIGITS, "timestamp": DIGITS}, number=2)
+def test_an_integer_of_19_digits_keeps_them_all(connected, calls, market):
+    push(market, order(orderCreatedTime=str(DIGITS)))
+    push(market, {"type": "order", "order_id": DIGITS, "timestamp": DIGITS})
     first, second = calls.wait("on_order", 2)
     assert first.created_time == DIGITS
     assert (second.order_id, second.timestamp) == (str(DIGITS), DIGITS)
 
 
 @pytest.mark.parametrize("data", [None, "null"])
-def test_null_in_place_of_an_order_is_an_error_and_no_order(data, connected, calls, venue):
-    push(venue, data)
+def test_null_in_place_of_an_order_is_an_error_and_no_order(data, connected, calls, market):
+    push(market, data)
     (error,) = calls.wait("on_error")
     assert isinstance(error, DecodeError)
     assert "null" in error.raw
     assert not calls.of("on_order")
 
 
-def test_null_in_place_of_a_message_is_an_error_and_the_next_one_comes(connected, calls, venue):
-    venue.push("null")
-    push(venue, {"orderId": "x"})
+def test_null_in_place_of_a_message_is_an_error_and_the_next_one_comes(connected, calls, market):
+    market.push("null")
+    push(market, order())
     calls.wait("on_order")
     assert isinstance(calls.of("on_error")[0], DecodeError)
 
 
-def test_null_in_a_field_is_what_the_documentation_says_of_a_missing_one(connected, calls, venue):
-    push(venue, {"orderId": "x", "price": None, "symbol": None, "orderCreatedTime": None})
-    (order,) = calls.wait("on_order")
-    assert (order.price, order.symbol, order.created_time) == (0.0, "", 0)
+def test_null_in_a_field_is_what_the_documentation_says_of_a_missing_one(connected, calls, market):
+    push(market, order(price=None, symbol=None, orderCreatedTime=None))
+    (told,) = calls.wait("on_order")
+    assert (told.price, told.symbol, told.created_time) == (0.0, "", 0)
 
 
-def test_a_number_that_cannot_be_read_is_an_error_and_not_0(connected, calls, venue):
-    push(venue, {"orderId": "x", "price": "12,5"})
+def test_a_number_that_cannot_be_read_is_an_error_and_not_0(connected, calls, market):
+    push(market, order(price="12,5"))
     (error,) = calls.wait("on_error")
     assert isinstance(error, DecodeError)
     assert "12,5" in error.raw
     assert not calls.of("on_order")
 
 
-def test_a_message_that_comes_twice_is_handled_once(connected, calls, venue):
-    for number in (1, 1, 2):
-        push(venue, str(number), "status", number)
+def test_a_message_that_comes_twice_is_handled_once(connected, calls, market):
+    for number in "112":
+        push(market, number, "status", f"twice-{number}")
     assert calls.wait("on_status", 2) == ["1", "2"]
 
 
-def test_quantity_remaining_is_filled_in_for_v2(connected, calls, venue):
-    push(venue, {"orderId": "x", "quantity": "0.3", "filledQuantity": "0.1"})
-    (order,) = calls.wait("on_order")
-    assert isinstance(order, OrderMessage)
-    assert order.quantity_remaining == 0.2
+def test_quantity_remaining_is_filled_in_for_v2(connected, calls, market):
+    push(market, order(quantity="0.3", filledQuantity="0.1"))
+    (told,) = calls.wait("on_order")
+    assert isinstance(told, OrderMessage)
+    assert told.quantity_remaining == 0.2
 
 
 def test_a_listen_key_that_ends_is_replaced(service, calls, venue):

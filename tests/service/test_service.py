@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from script import wait_for
+from script import status, wait_for
 
 from qehost import API, ClientPushMessage, WebSocketEventHandlers, WebSocketService
 from qehost.errors import (
@@ -24,11 +24,6 @@ from qehost.errors import (
     VenueError,
     WebsocketClientError,
 )
-
-
-def status(text: str, number: object = 0) -> str:
-    message = {"type": "status", "messageId": f"{text}-{number}", "userId": "u", "data": text}
-    return json.dumps(message)
 
 
 def until_read(service: WebSocketService, events: int) -> None:
@@ -106,12 +101,10 @@ def test_a_given_key_that_is_refused_is_replaced_by_one_that_is_made(service, ca
 
 
 def test_handlers_run_one_at_a_time_in_order_in_one_thread_that_is_not_connects(
-    service, calls, venue
+    connected, calls, market
 ):
-    service.connect()
-    calls.wait("on_connected")
     for number in range(200):
-        venue.push(status(str(number)))
+        market.push(status(str(number)))
     assert calls.wait("on_status", 200) == [str(number) for number in range(200)]
     (thread,) = calls.threads
     assert thread is not threading.current_thread()
@@ -119,16 +112,17 @@ def test_handlers_run_one_at_a_time_in_order_in_one_thread_that_is_not_connects(
 
 @pytest.mark.parametrize("name", ["on_connected", "on_raw_message", "on_status"])
 def test_a_handler_that_raises_is_logged_and_told_and_the_next_message_comes(
-    name, service, calls, venue, caplog
+    name, connected, calls, market, caplog
 ):
     def boom(*_: object) -> None:
         raise ValueError("boom")
 
     calls.react[name] = calls.react["on_error"] = boom
-    service.connect()
-    calls.wait("on_connected")
-    venue.push(status("one"))
-    venue.push(status("two"))
+    if name == "on_connected":
+        market.drop()
+        calls.wait("on_connected")
+    market.push(status("one", name))
+    market.push(status("two", name))
     assert calls.wait("on_status", 2) == ["one", "two"]
     times = len(calls.of(name))
     assert [str(error) for error in calls.wait("on_error", times)] == ["boom"] * times
@@ -140,29 +134,25 @@ def _errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_sys_exit_in_a_handler_is_an_error_like_any_other(service, calls, venue, caplog):
+def test_sys_exit_in_a_handler_is_an_error_like_any_other(connected, calls, market, caplog):
     def leave(_: object) -> None:
         raise SystemExit(1)
 
     calls.react["on_raw_message"] = leave
-    service.connect()
-    calls.wait("on_connected")
-    venue.push(status("still here"))
+    market.push(status("still here"))
     assert calls.wait("on_status") == ["still here"]
     assert isinstance(calls.of("on_error")[0], SystemExit)
 
 
-def test_handlers_can_be_changed_while_the_service_runs(service, calls, venue):
-    service.connect()
-    calls.wait("on_connected")
+def test_handlers_can_be_changed_while_the_service_runs(connected, calls, market):
     heard: list[str] = []
-    service.set_handlers(WebSocketEventHandlers(on_status=heard.append))
-    venue.push(status("to the new ones"))
+    connected.set_handlers(WebSocketEventHandlers(on_status=heard.append))
+    market.push(status("to the new ones"))
     wait_for(lambda: heard)
-    service.handlers.on_status = None
-    service.handlers.on_error = heard.append
-    venue.push(status("to nobody"))
-    venue.push("no JSON at all")
+    connected.handlers.on_status = None
+    connected.handlers.on_error = heard.append
+    market.push(status("to nobody"))
+    market.push("no JSON at all")
     wait_for(lambda: len(heard) == 2)
     assert isinstance(heard[1], WebsocketClientError)
 
@@ -185,14 +175,12 @@ def test_handlers_that_could_never_work_are_refused(service, handler):
         service.set_handlers(WebSocketEventHandlers(on_fill=handler))
 
 
-def test_messages_of_an_unknown_type_reach_on_raw_message_alone(service, calls, venue):
-    service.connect()
-    calls.wait("on_connected")
-    venue.push('{"type":"news","messageId":"n","userId":"u","data":"x"}')
+def test_messages_of_an_unknown_type_reach_on_raw_message_alone(connected, calls, market):
+    market.push('{"type":"news","messageId":"n","userId":"u","data":"x"}')
     assert calls.wait("on_raw_message")[0].type == "news"
-    venue.push(status("after it"))
+    market.push(status("after it"))
     calls.wait("on_status")
-    assert calls.names("on_connected") == ["on_raw_message", "on_raw_message", "on_status"]
+    assert calls.names() == ["on_raw_message", "on_raw_message", "on_status"]
 
 
 def test_several_services_work_side_by_side(service_of, calls, venue):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["Script", "wait_for"]
+__all__ = ["Script", "status", "wait_for"]
 
 Result = TypeVar("Result")
 
@@ -29,6 +30,12 @@ def wait_for(condition: Callable[[], Result], what: str = "", timeout: float = P
         assert time.monotonic() < deadline, f"waited {timeout:g} s for {what or 'something'}"
         time.sleep(POLL)
     return result
+
+
+def status(text: str, number: object = 0) -> str:
+    """A status message of the venue, whose id is made of both."""
+    message = {"type": "status", "messageId": f"{text}-{number}", "userId": "u", "data": text}
+    return json.dumps(message)
 
 
 class Script:
