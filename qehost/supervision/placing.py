@@ -44,7 +44,7 @@ def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> N
     """
     others = list(formers)
     try:
-        marks = Marks.open(folder.marks(task.name), (), (), task.accounts)
+        marks = Marks.open(folder.marks(task.name), task.wanted, (), task.accounts)
         anew = started_anew(folder.marks(task.name).with_name("boot"))
         for account in task.accounts:
             with JournalReader(folder.journal(account)) as journal:
