@@ -60,11 +60,11 @@ class Inbox:
         """
         with self._lock:
             if (reader := self._reader) is not None:
-                try:
-                    while True:
+                # Not to the end of the file: a fork of the program may hold the other end open.
+                with suppress(EOFError, OSError):
+                    while reader.connection.poll():
                         self._keep(reader.read())
-                except (EOFError, OSError):
-                    self._let_go(reader)
+                self._let_go(reader)
             if died is not None:
                 self._waiting.append(died)
             newest = list(self._newest)

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
@@ -30,6 +30,9 @@ __all__ = ["Keeper"]
 
 CLOSE_WITHIN = 2.0
 """Seconds for closing the WebSocket in good order."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether the process is still there."""
 
 _line = msgspec.msgpack.Decoder(Line).decode
 
@@ -134,8 +137,7 @@ class Keeper:
         refused = ""
         kill_at: float | None = None
         while True:
-            left = None if kill_at is None else max(0.0, kill_at - time.monotonic())
-            ready = wait([self._bell, *child.sources()], left)
+            ready = wait([self._bell, *child.sources()], LOOK_EVERY if kill_at is None else 0.1)
             if self._bell in ready:
                 self._bell.recv_bytes()
             if child.lines is not None and child.lines.connection in ready:
@@ -152,7 +154,7 @@ class Keeper:
             elif kill_at is not None and time.monotonic() >= kill_at:
                 child.kill()
                 kill_at += 1.0
-            if child.ended or child.process.sentinel in ready:
+            if child.has_ended(ready):
                 break
         refused = self._listen(child) or refused
         self._pass_on_lines(child)
@@ -229,6 +231,14 @@ class _Child:
         lines = [] if self.lines is None else [self.lines.connection]
         return [self.control.connection, self.process.sentinel, *lines]
 
+    def has_ended(self, ready: Sequence[object] = ()) -> bool:
+        """Whether it is there no more.  `ready` are those of the sources that are.
+
+        A fork that the program made while this was started holds its pipes open, so the kernel is
+        asked, too; but that may have told somebody else, who waits for every child.
+        """
+        return self.ended or self.process.sentinel in ready or self.process.exitcode is not None
+
     def exit_code(self) -> int:
         self.process.join(1.0)
         return self.process.exitcode or 0
@@ -239,9 +249,8 @@ class _Child:
 
     def bury(self) -> None:
         self.process.join(0.5)
-        if self.process.exitcode is None:
-            # Its pipes are closed, but it is not through.  A program that waits for every child of
-            # its own takes our exit code; then this does nothing.
+        if self.process.exitcode is None and not wait([self.process.sentinel], 0):
+            # It has closed its pipes, but does not end.
             self.kill()
             self.process.join(0.5)
         with suppress(ValueError):

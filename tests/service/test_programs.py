@@ -288,6 +288,55 @@ def test_the_service_lives_on_when_the_thread_that_started_it_ends(tmp_path, mar
         assert "DISCONNECTED" not in script.story()
 
 
+def test_forks_that_are_made_while_it_starts_hold_up_nothing(tmp_path, market):
+    source = head(market) + (
+        "import os, signal\n"
+        "forks = []\n"
+        "stop = threading.Event()\n"
+        "def fork():\n"
+        "    while not stop.is_set():\n"
+        "        if (pid := os.fork()) == 0:\n"
+        "            time.sleep(20)\n"
+        "            os._exit(0)\n"
+        "        forks.append(pid)\n"
+        "        time.sleep(0.002)\n"
+        "forking = threading.Thread(target=fork)\n"
+        "forking.start()\n"
+        "service.connect()\n"
+        "time.sleep(0.1)\n"
+        "stop.set()\n"
+        "forking.join()\n"
+        "while not service.is_connected(): time.sleep(0.01)\n"
+        "os.kill(service._session._keeper._child.process.pid, signal.SIGKILL)\n"
+        "while service.is_connected(): time.sleep(0.01)\n"
+        "while not service.is_connected(): time.sleep(0.01)\n"
+        "begun = time.monotonic()\n"
+        "service.close()\n"
+        "print('CLOSED', time.monotonic() - begun < 2)\n"
+        "for pid in forks: os.kill(pid, signal.SIGKILL)\n"
+    )
+    with Script("-W", "ignore", "-c", source, folder=tmp_path) as script:
+        script.leaves_nothing()
+        assert script.story().count("CONNECTED\n") - script.story().count("DISCONNECTED\n") == 2
+        assert "CLOSED True" in script.story()
+
+
+def test_a_program_that_ignores_its_children_s_ends(tmp_path, program):
+    source = (
+        "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        + program
+        + "import os; os.kill(service._session._keeper._child.process.pid, signal.SIGKILL)\n"
+        "while service.is_connected(): time.sleep(0.01)\n"
+        "while not service.is_connected(): time.sleep(0.01)\n"
+        "service.close()\n"
+        "print('CLOSED')\n"
+    )
+    with run(tmp_path, source) as script:
+        script.leaves_nothing()
+        assert script.story().count("CONNECTED\n") - script.story().count("DISCONNECTED\n") == 2
+        assert "CLOSED" in script.story()
+
+
 def test_a_fork_of_the_program_does_not_end_its_connection(tmp_path, program):
     source = program + (
         "import os, multiprocessing\n"
