@@ -17,6 +17,7 @@ from rich.text import Text
 from qehost import config
 from qehost.cli.failure import failing_clearly
 from qehost.cli.settings_file import config_option
+from qehost.cli.specs import specs_option
 from qehost.host.finding import find
 from qehost.host.loading import Report, load
 
@@ -34,13 +35,7 @@ No plugin is installed.
 
 @click.command()
 @config_option
-@click.option(
-    "-p",
-    "specs",
-    multiple=True,
-    metavar="SPEC",
-    help="NAME or MODULE[:ATTR] adds a plugin, no:NAME blocks one. May be repeated.",
-)
+@specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each plugin.")
 @failing_clearly
 def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:

@@ -43,7 +43,9 @@ def command(folder: StateFolder, timeout: float) -> None:
     """
     pid = folder.holder()
     if not pid:
-        raise Error(f"no qehost runs with the state folder {folder.path}")
+        raise Error(
+            f"no qehost runs with the state folder {folder.path}; name another with --state-dir"
+        )
     number = _state(folder).started + 1
     try:
         os.kill(pid, signal.SIGHUP)

@@ -15,6 +15,7 @@ from qehost import config
 from qehost.cli.failure import failing_clearly
 from qehost.cli.fault_option import fault_option
 from qehost.cli.settings_file import config_option, file_in_words
+from qehost.cli.specs import specs_option
 from qehost.cli.tasks import Rereader, connection_tasks, host_tasks
 from qehost.config import missing_credentials
 from qehost.errors import ConfigError
@@ -33,13 +34,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 
 @click.command()
 @config_option
-@click.option(
-    "-p",
-    "specs",
-    multiple=True,
-    metavar="SPEC",
-    help="NAME or MODULE[:ATTR] adds a plugin, no:NAME blocks one. May be repeated.",
-)
+@specs_option
 @click.option("--simulate", is_flag=True, help="Run against a local venue, started with it.")
 @fault_option
 @click.option("--state-dir", type=click.Path(file_okay=False), help="Where the journal is kept.")

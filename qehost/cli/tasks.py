@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from qehost import config
 from qehost.control import ConnectionTask, HostTask
+from qehost.errors import Error
 from qehost.host.finding import Candidate, find
 from qehost.logs import LogSettings
 from qehost.settings import PluginSettings, Settings
@@ -89,11 +91,17 @@ class Rereader:
         self._strict = strict
         self._settings = settings
         self._log = log
+        self._version = version("qehost")
 
     def __call__(self) -> Reread:
         """Raises Error, where the settings are wrong or a plugin is not there."""
         # What pip has installed since this process started.
         importlib.invalidate_caches()
+        if (installed := version("qehost")) != self._version:
+            # Its processes would be of two versions.
+            raise Error(
+                f"qehost {installed} is installed, and {self._version} runs: that needs a restart"
+            )
         # A file where there was none when this process started is taken, too.
         new = config.load(self._file or default_file(), self._flags).settings
         host = replace(

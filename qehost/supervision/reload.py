@@ -76,6 +76,7 @@ class Reload:
         self._waits: dict[str, set[str]] = {}
         self._stood: dict[str, Standing | None] = {}
         self._handing_over = False
+        self._starting = False
         for child in self._new.values():
             child.start(now)
 
@@ -175,12 +176,20 @@ class Reload:
 
     def ready(self) -> None:
         """A process is ready."""
-        if self._handing_over and not self._waits and all(h.ready for h in self._hosts.values()):
+        if (
+            self.outcome is None
+            and self._handing_over
+            and not self._waits
+            and all(h.ready for h in self._hosts.values())
+        ):
             forget_moved(self._folder, self._stood, [_task(host) for host in self._hosts.values()])
             self.ok = True
             self.outcome = ""
 
     def keep_time(self, now: float) -> None:
+        if self._handing_over and not self._leaving and not self._starting:
+            self._starting = True
+            self._by = now + STARTING
         if now < self._by or self.outcome is not None:
             return
         if not self._handing_over:
@@ -192,7 +201,7 @@ class Reload:
             for child in self._leaving.values():
                 log.error("the old %s did not end within %g s: killed", child, self._drain_timeout)
                 child.kill()
-            self._by = now + STARTING
+            self._by = now + self._drain_timeout
         else:
             late = sorted(name for name, child in self._hosts.items() if not child.ready)
             self._refuse(f"the plugins of process {', '.join(late)} have not started yet")

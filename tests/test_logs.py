@@ -1,0 +1,108 @@
+"""The log: its two forms, and no secret in either."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+
+from qehost.logs import LogSettings, hide, secrets_in, secrets_of, set_up
+from qehost.secret import Secret
+from qehost.settings import AccountSettings
+
+SECRET = "0123456789abcdef"
+Start = Callable[[LogSettings], io.StringIO]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Begin to log; what is written can be read from the result."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.getLogger("qehost").level
+    written = io.StringIO()
+
+    def start(settings: LogSettings) -> io.StringIO:
+        monkeypatch.setattr("sys.stderr", written)
+        set_up(settings, "host main")
+        return written
+
+    yield start
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    logging.getLogger("qehost").setLevel(before[2])
+
+
+def test_a_line_has_time_level_process_and_text(start: Start) -> None:
+    written = start(LogSettings())
+    logging.getLogger("qehost.x").warning("%d things", 3)
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARNING host main: 3 things\n", written.getvalue()
+    )
+
+
+def test_json_is_an_object_a_line_also_for_what_takes_several(start: Start) -> None:
+    written = start(LogSettings(format="json"))
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        logging.getLogger("qehost.x").exception("it\nfailed")
+    (line,) = written.getvalue().splitlines()
+    entry = json.loads(line)
+    assert entry.keys() == {"time", "level", "process", "logger", "message", "traceback"}
+    assert (entry["level"], entry["process"], entry["logger"]) == ("error", "host main", "qehost.x")
+    assert entry["message"] == "it\nfailed"
+    assert "ValueError: first\nsecond" in entry["traceback"]
+
+
+def test_the_level_is_for_qehost_and_others_are_heard_from_warning_on(start: Start) -> None:
+    written = start(LogSettings(level="debug"))
+    logging.getLogger("qehost.x").debug("ours")
+    logging.getLogger("urllib3").info("theirs")
+    logging.getLogger("urllib3").warning("their warning")
+    assert [line.partition(": ")[2] for line in written.getvalue().splitlines()] == [
+        "ours",
+        "their warning",
+    ]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_gets_through_wherever_it_hides(start: Start, form: str) -> None:
+    written = start(
+        LogSettings(
+            format="json" if form == "json" else "text", secrets=frozenset([Secret(SECRET)])
+        )
+    )
+    try:
+        raise ValueError(f"in an error: {SECRET}")
+    except ValueError:
+        logging.getLogger("qehost.x").exception("in an argument: %s", {"key": SECRET})
+    hide([Secret("found-later")])
+    logging.getLogger("qehost.x").error("found-later")
+    assert SECRET not in written.getvalue()
+    assert "found-later" not in written.getvalue()
+    assert written.getvalue().count("••••") >= 3
+
+
+def test_the_secrets_of_accounts_are_found_and_of_a_proxy_its_password() -> None:
+    account = AccountSettings(
+        api_key=Secret("the-key"), proxy=Secret("http://me:the-password@host:1")
+    )
+    assert secrets_of({"main": account}) == {Secret("the-key"), Secret("the-password")}
+
+
+def test_the_secrets_of_plugins_are_found_at_any_depth() -> None:
+    class Inner(msgspec.Struct):
+        token: Secret
+
+    class Config(msgspec.Struct):
+        many: list[Inner]
+        by_name: dict[str, Secret]
+        other: object = None
+
+    config = Config([Inner(Secret("a"))], {"x": Secret("b")}, other=object())
+    assert secrets_in([config, None]) == [Secret("a"), Secret("b")]
