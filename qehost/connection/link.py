@@ -262,7 +262,11 @@ class Link:
         if self.stream is None:
             self.state.enter("waiting")
         if refused:
+            given = self.keys.given
             self._tell(self.keys.refused(key_number, self.clock()))
+            if given and not self.keys.given:
+                # The first key of our own is no new try with what was refused.
+                self._connect_at = self.clock()
         else:
             self._tell(told, f"{str(told).rstrip('.')}. Trying again in {delay:.1f} s")
 

@@ -126,7 +126,8 @@ class ListenKeys:
                 "there is neither a listen key nor the credentials to make one: set api_key and "
                 "api_secret (QEHOST_API_KEY, QEHOST_API_SECRET), or listen_key (QEHOST_LISTEN_KEY)"
             )
-        self._given = bool(given)
+        self.given = bool(given)
+        """Whether the key is still one that was made elsewhere."""
         self._can_make = can_make
         self._key = Key(given, 1) if given else None
         self._numbered = 1 if given else 0  # how many keys there were
@@ -144,7 +145,7 @@ class ListenKeys:
     @property
     def warning(self) -> str:
         """What the user should know from the start; `""`: nothing."""
-        if not self._given or self._can_make:
+        if not self.given or self._can_make:
             return ""
         return (
             "the listen key was given, so it can't be renewed: the stream ends for good when the "
@@ -154,13 +155,13 @@ class ListenKeys:
 
     def current(self, now: float) -> Key | None:
         """The key to connect with."""
-        if self._given:
+        if self.given:
             return self._key if now >= self._not_before else None
         return self._key if now < self._expires else None
 
     def next(self, now: float) -> Step:
         """What to do now."""
-        if self._given:
+        if self.given:
             return Wait(self._not_before if now < self._not_before else NEVER)
         if self._busy:
             return Wait(NEVER)
@@ -210,7 +211,7 @@ class ListenKeys:
     def accepted(self, number: int, now: float) -> None:
         """A handshake with this key succeeded."""
         self._accepted = max(self._accepted, number)
-        if self._given:
+        if self.given:
             self._failures = 0
             self._not_before = now
 
@@ -222,7 +223,7 @@ class ListenKeys:
         """
         if self._key is None or number != self._key.number:
             return None
-        if self._given:
+        if self.given:
             return self._given_refused(now)
         self._key = None
         if self._busy:
@@ -260,7 +261,7 @@ class ListenKeys:
 
     def _given_refused(self, now: float) -> ListenKeyError:
         if self._can_make:
-            self._given = False
+            self.given = False
             self._key = None
             return ListenKeyError(
                 "the venue refused the listen key that was given: it has ended, or a newer one has "
