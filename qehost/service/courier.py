@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from qehost.errors import GapError, WebsocketClientError, to_problem
@@ -102,19 +103,23 @@ class Courier:
     def _run(self) -> None:
         if self._after is not None and self._after is not threading.current_thread():
             self._after.join()
-        try:
-            self._read_journal()
-            while not self.stopped.is_set():
-                for item in self._inbox.take():
-                    self._handle(item)
-                if self.consumer.gone() and not self.stopped.is_set():
-                    self._abandoned()
-        except Exception:  # noqa: BLE001 - a fault of ours must not end in silence
-            self._log().critical("the handlers' thread failed: no more events", exc_info=True)
+        self._guarded(self._read_journal)
+        while not self.stopped.is_set():
+            for item in self._inbox.take():
+                self._guarded(partial(self._handle, item))
+            if self.consumer.gone() and not self.stopped.is_set():
+                self._abandoned()
         if self._connected and not self._silent:
             self.consumer.last_words(self._disconnected("closed by this program"))
         self._inbox.close()
         self._place.close()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end in silence
+            self._log().critical("events could not be handed over", exc_info=True)
+            self._tell(GapError(f"events could not be handed over: {error!r}"))
 
     def _handle(self, item: bytes | Died) -> None:
         if self.stopped.is_set():
