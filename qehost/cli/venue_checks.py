@@ -40,7 +40,7 @@ def venue_checks(
         yield reachable
         if reachable.state == "ok":
             yield _clock(name, api)
-            credentials = _credentials(name, api)
+            credentials = _credentials(name, account, api)
             yield credentials
         else:
             credentials = Finding(f"credentials {name}", "skipped", "REST does not answer")
@@ -88,10 +88,11 @@ def _clock(name: str, api: API) -> Finding:
     return ok(subject, text)
 
 
-def _credentials(name: str, api: API) -> Finding:
+def _credentials(name: str, account: AccountSettings, api: API) -> Finding:
     subject = f"credentials {name}"
     if not api.has_credentials:
-        return Finding(subject, "skipped", "only a listen key was given")
+        why = "only a listen key was given" if account.listen_key else "there are none"
+        return Finding(subject, "skipped", why)
     try:
         api.master_orders(page_size=1)
     except RestError as error:

@@ -157,6 +157,18 @@ def test_wrong_credentials_are_told_with_what_to_look_at_and_not_shown(
     assert "not-the-secret-at-all" not in checked.output
 
 
+def test_without_credentials_the_way_to_the_venue_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("QEHOST_API_KEY")
+    monkeypatch.delenv("QEHOST_API_SECRET")
+    checked = check()
+    assert checked.code == 1
+    assert "no credentials" in checked.found["settings"][0][1]
+    assert checked.found["credentials main"] == [("skipped", "there are none")]
+    assert checked.found["REST main"][0][0] == checked.found["stream main"][0][0] == "ok"
+
+
 def test_a_venue_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     checked = check("--ws-url", "ws://127.0.0.1:1", "--rest-url", "http://127.0.0.1:1")
     assert checked.code == 1
