@@ -56,8 +56,11 @@ class Calls:
 
     def wait(self, name: str, count: int = 1) -> list[Any]:
         """Until a handler was called so often; its calls."""
-        wait_for(lambda: len(self.of(name)) >= count, f"{count} × {name} in {self.calls!r:.600}")
+        wait_for(lambda: len(self.of(name)) >= count, self)
         return self.of(name)
+
+    def __str__(self) -> str:
+        return f"another call; so far {self.calls!r:.2000}"
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ PATIENCE = 30.0
 POLL = 0.01
 
 
-def wait_for(condition: Callable[[], Result], what: str = "", timeout: float = PATIENCE) -> Result:
-    """The first result that is true.  Fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+def wait_for(condition: Callable[[], Result], what: object = "something") -> Result:
+    """The first result that is true.  Fails if that takes too long."""
+    deadline = time.monotonic() + PATIENCE
     while not (result := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout:g} s for {what or 'something'}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
         time.sleep(POLL)
     return result
 
