@@ -35,6 +35,8 @@ def screen(status: Status, trouble: str, *, narrow: bool = False) -> RenderableT
     """`trouble` says why this is not the status of a running qehost."""
     parts: list[RenderableType] = [_headline(status, trouble), _connections(status, narrow)]
     parts.append(_hosts(status.hosts))
+    if not status.reload.ok:
+        parts.append(Text(f"The last reload failed: {status.reload.text}", BAD))
     parts += [line for host in status.hosts if (line := _call(host)) is not None]
     plugins = [(host, plugin) for host in status.hosts for plugin in host.plugins]
     if plugins:

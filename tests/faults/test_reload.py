@@ -60,7 +60,7 @@ def test_reloads_under_load_lose_nothing_and_bring_nothing_twice(
         ready(run)
         connection = run.pids()["connection main"]
         with Numbers(venue, rate=700) as numbers:
-            for version in (2, 3, 4):
+            for version in (2, 3):
                 known = len(run.records())
                 run.wait_for(lambda known=known: len(run.records()) > known + 100, "progress")
                 (tmp_path / "beside.py").write_text(witness(version))
@@ -73,7 +73,7 @@ def test_reloads_under_load_lose_nothing_and_bring_nothing_twice(
         assert_one_after_the_other(run)
     seqs = [word["seq"] for word in words(tmp_path, "beside", "on_status")]
     assert seqs == sorted(set(seqs))
-    assert [each["version"] for each in words(tmp_path, "beside", "on_start")] == [1, 2, 3, 4]
+    assert [each["version"] for each in words(tmp_path, "beside", "on_start")] == [1, 2, 3]
     assert {r["reason"] for r in run.records("on_stop")[:-1]} == {"reload"}
 
 
@@ -142,6 +142,10 @@ def test_a_reload_that_can_not_load_changes_nothing_and_says_why(
             (tmp_path / "beside.py").write_text(witness(2))
             (tmp_path / "qehost.toml").write_text(good)
         assert len(words(tmp_path, "beside", "on_status")) == 3 * len(MISCHIEF)
+        status = subprocess.run(
+            [*QEHOST, "status", "--state-dir", str(run.state)], capture_output=True, check=True
+        )
+        assert b"The last reload failed: plugin beside" in status.stdout
         # Put right, it works.
         assert reload(run).returncode == 0
         assert run.stop() == 0
@@ -189,14 +193,14 @@ def test_a_new_process_that_dies_at_its_start_is_started_again(
 def test_a_plugin_that_does_not_stop_is_killed_and_the_new_one_takes_over(
     tmp_path: Path, venue: Venue
 ) -> None:
-    config = "[host]\ndrain_timeout = 2.0\n"
+    config = "[host]\ndrain_timeout = 1.0\n"
     with start(tmp_path, venue, witness(on_stop="time.sleep(1000)"), config) as run:
         numbers = Numbers(venue, rate=1)
         ready(run)
         numbers.push(3)
         (tmp_path / "beside.py").write_text(witness(2))
         assert reload(run).returncode == 0
-        assert run.logged("the old host process main did not end within 2 s: killed")
+        assert run.logged("the old host process main did not end within 1 s: killed")
         numbers.push(3)
         numbers.wait_for_all(run)
         assert run.stop() == 0
@@ -211,7 +215,7 @@ def test_what_a_slow_plugin_has_not_got_yet_its_successor_gets(
     with start(tmp_path, venue, witness(on_status="time.sleep(0.01)"), config) as run:
         numbers = Numbers(venue, rate=1)
         ready(run)
-        numbers.push(300)
+        numbers.push(200)
         (tmp_path / "beside.py").write_text(witness(2))
         assert reload(run).returncode == 0
         numbers.wait_for_all(run)
