@@ -1,0 +1,165 @@
+"""The courier: each event once and in order, whatever way the batches take."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from script import wait_for
+
+from qehost.messages import (
+    AnyEvent,
+    Connected,
+    ConnectedEvent,
+    ErrorEvent,
+    Problem,
+    StatusEvent,
+)
+from qehost.queue import BatchReader, BatchWriter, encode_events
+from qehost.service.courier import Courier
+from qehost.service.inbox import Died, Inbox
+from qehost.service.place import InMemory
+from qehost.service.presence import Presence
+
+
+class Consumer:
+    at_once = 2
+
+    def __init__(self) -> None:
+        self.got: list[AnyEvent] = []
+
+    def deliver(self, events: Sequence[AnyEvent]) -> int:
+        self.got += events
+        return len(events)
+
+    def last_words(self, event: AnyEvent) -> None:
+        self.got.append(event)
+
+    def gone(self) -> bool:
+        return False
+
+    def stop(self) -> None:
+        pass
+
+    def numbers(self) -> list[int]:
+        return [event.seq for event in self.got]
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.inbox, self.consumer, self.place = Inbox(), Consumer(), InMemory()
+        self.courier = Courier(
+            "main",
+            self.inbox,
+            self.place,
+            Presence(),
+            lambda: logging.getLogger("qehost.service"),
+            lambda: None,
+            None,
+        )
+        self.courier.start(self.consumer)
+        self.writer = self.attach()
+
+    def attach(self) -> BatchWriter:
+        reader, writer = multiprocessing.Pipe(duplex=False)
+        self.inbox.attach(BatchReader(reader))
+        self.writer = BatchWriter(writer, 1 << 20)
+        return self.writer
+
+    def send(self, *numbers: int) -> None:
+        self.send_events([status(number) for number in numbers])
+
+    def send_events(self, events: Sequence[AnyEvent]) -> None:
+        assert self.writer.offer(encode_events(events))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        wait_for(condition, self)
+
+    def __str__(self) -> str:
+        return f"something; got {self.consumer.got!r:.2000}"
+
+    def end(self) -> None:
+        self.writer.close()
+        assert self.courier.stop(10)
+
+
+def status(number: int) -> StatusEvent:
+    return StatusEvent(number, "main", "", 0, "stream", False, "", str(number))
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.end()
+
+
+def test_a_batch_that_came_already_is_passed_over(bench):
+    bench.send(1, 2, 3)
+    bench.send(2, 3)
+    bench.send(1, 2, 3)
+    bench.send(3, 4)
+    bench.until(lambda: 4 in bench.consumer.numbers())
+    assert bench.consumer.numbers() == [1, 2, 3, 4]
+
+
+def test_a_hole_is_told_with_its_bounds(bench):
+    bench.send(1)
+    bench.send(5)
+    bench.until(lambda: 5 in bench.consumer.numbers())
+    first, gap, after = bench.consumer.got
+    assert (first.seq, after.seq) == (1, 5)
+    assert isinstance(gap, ErrorEvent)
+    assert gap.message.code == "gap"
+    assert "events 2 to 4" in gap.message.text
+
+
+def test_a_hole_that_the_other_side_tells_of_is_told_once(bench):
+    bench.send(1)
+    lost = Problem("gap", "3 events were lost")
+    bench.send_events([ErrorEvent(5, "main", "", 0, "stream", False, "", lost)])
+    bench.send(6)
+    bench.until(lambda: 6 in bench.consumer.numbers())
+    assert bench.consumer.numbers() == [1, 5, 6]
+
+
+def test_the_death_of_a_process_that_was_connected_ends_the_connection_first(bench):
+    opened = Connected("ws://venue")
+    bench.send_events([ConnectedEvent(1, "main", "", 0, "stream", False, "", opened)])
+    bench.writer.close()
+    bench.inbox.detach(Died("it was killed"))
+    bench.attach()
+    bench.send(2)
+    bench.until(lambda: 2 in bench.consumer.numbers())
+    assert [event.kind for event in bench.consumer.got] == [
+        *("connected", "disconnected", "error", "status")
+    ]
+
+
+def test_a_batch_that_cannot_be_read_is_told_and_the_next_one_comes(bench, caplog):
+    bench.send(1)
+    bench.writer.offer(b"\xc1 no msgpack")
+    bench.send(2)
+    bench.until(lambda: 2 in bench.consumer.numbers())
+    assert [event.kind for event in bench.consumer.got] == ["status", "error", "status"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 6)), min_size=1, max_size=20))
+def test_events_come_once_and_in_order_and_holes_are_told(cuts):
+    """Batches that overlap with what came before, or leave something out."""
+    bench = Bench()
+    end, expected, holes = 0, [], 0
+    for back, length in cuts:
+        begin = max(1, end - 4 + back)
+        holes += begin > end + 1
+        bench.send(*range(begin, begin + length))
+        expected += range(max(begin, end + 1), begin + length)
+        end = max(end, begin + length - 1)
+    bench.until(lambda: end in bench.consumer.numbers())
+    bench.end()
+    assert [number for number in bench.consumer.numbers() if number] == expected
+    assert bench.consumer.numbers().count(0) == holes
