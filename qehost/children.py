@@ -47,9 +47,6 @@ def start(name: str, module: str, *args: Any) -> SpawnProcess:
         child.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    # Whoever asks for all children, or waits for them at the end, means their own: ours end with
-    # this process.
-    process._children.discard(child)  # type: ignore[attr-defined]
     return child
 
 
@@ -83,9 +80,15 @@ class _Popen(popen_spawn_posix.Popen):
 
 
 class _Process(SpawnProcess):
-    @staticmethod
-    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
-        return _Popen(process_obj)
+    def start(self) -> None:
+        """Without multiprocessing's bookkeeping: who asks for all children, or waits for them at
+        the end, means their own.  And without its refusal in a daemonic process, such as a worker
+        of a pool, whose children would outlive it: ours end with whoever started them.
+        """
+        self._popen = _Popen(self)
+        self._sentinel = self._popen.sentinel
+        # As multiprocessing does: what was handed over need not be held here.
+        del self._target, self._args, self._kwargs  # type: ignore[attr-defined]
 
 
 def _main_of(module: str, *args: Any) -> None:

@@ -74,6 +74,8 @@ class WebSocketService:
     ) -> None:
         if version not in ("v1", "v2"):
             raise ParameterValueError([version])
+        if heartbeat not in ("frame", "text"):
+            raise ParameterValueError([heartbeat])
         self.client = client
         self.base_url = base_url
         self.version = version

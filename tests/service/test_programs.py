@@ -165,6 +165,24 @@ if __name__ == "__main__":
         assert "CHILDREN []" in script.story()
 
 
+def test_a_worker_of_a_pool_may_have_a_service(tmp_path, market):
+    source = f"""
+import multiprocessing
+
+def work(_):
+    exec({head(market) + CONNECT!r}, globals())
+    service.close()
+    return "WORKED"
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(work, [1]))
+"""
+    with run(tmp_path, source) as script:
+        script.leaves_nothing()
+        assert "['WORKED']" in script.story()
+
+
 def test_the_process_is_not_among_the_program_s_own_children(tmp_path, program):
     source = program + (
         "import multiprocessing\n"

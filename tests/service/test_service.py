@@ -228,9 +228,10 @@ def test_times_that_make_no_sense_are_refused(api, value):
             setter(value)
 
 
-def test_an_unknown_version_is_refused(api):
+@pytest.mark.parametrize("option", [{"version": "v3"}, {"heartbeat": "pulse"}])
+def test_unknown_values_are_refused(api, option):
     with pytest.raises(ParameterValueError):
-        WebSocketService(api, version="v3")
+        WebSocketService(api, **option)
 
 
 def test_version_v1_uses_the_legacy_stream(service_of, api, calls, venue):
