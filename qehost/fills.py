@@ -19,7 +19,7 @@ from decimal import (
 import msgspec
 
 from qehost.messages import FillDetail, FillMessage, OrderMessage
-from qehost.shapes import EXACT, Running, Unreadable
+from qehost.wire.shapes import EXACT, Running, Unreadable
 
 __all__ = ["FINISHED", "PRICE", "Fills"]
 

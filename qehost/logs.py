@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from qehost.proxy import parse_proxy
+from qehost.network.proxy import parse_proxy
 from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
 from qehost.unhurried import Unhurried

@@ -32,7 +32,7 @@ from qehost.messages import (
     UnknownEvent,
 )
 from qehost.once import Once, States
-from qehost.shapes import Unreadable, V2MasterOrder, V2Order
+from qehost.wire.shapes import Unreadable, V2MasterOrder, V2Order
 
 __all__ = ["Pipeline"]
 

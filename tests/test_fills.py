@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qehost.fills import Fills
 from qehost.messages import FillDetail, FillMessage, OrderMessage
-from qehost.shapes import Running, Unreadable, V2Order, order_message
+from qehost.wire.shapes import Running, Unreadable, V2Order, order_message
 
 START = 1_720_000_000_000
 

@@ -45,9 +45,11 @@ def imports_of(file: Path) -> set[str]:
 
 def graph() -> dict[str, set[str]]:
     return {
-        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts): imports_of(file)
+        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): imports_of(file)
         for file in PACKAGE.rglob("*.py")
-        if file.name != "__init__.py"
+        if file.parent != PACKAGE or file.name != "__init__.py"
     }
 
 

@@ -16,20 +16,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qehost.annotated import PluginSection, annotated
-from qehost.catalogue import SECTIONS, plain
 from qehost.cli.examination import Examination, examine
 from qehost.cli.failure import CONFIG_INVALID, failing_clearly
 from qehost.cli.finding import counted
 from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
+from qehost.config.annotated import PluginSection, annotated
+from qehost.config.catalogue import SECTIONS, plain
+from qehost.config.toml_text import toml_value
 from qehost.errors import ConfigError, Error, PluginError
 from qehost.host.finding import Candidate, find
 from qehost.host.loading import config_class
-from qehost.proxy import parse_proxy
+from qehost.network.proxy import parse_proxy
 from qehost.secret import DOTS, masked
 from qehost.settings import AccountSettings
-from qehost.toml_text import toml_value
 
 __all__ = ["command"]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qehost import config
+from qehost.config.sources import located
 from qehost.errors import ConfigError, Error, PluginError
 from qehost.host.finding import Candidate, find
 from qehost.host.loading import config_class, configured
 from qehost.names import canonical
 from qehost.rest.account import account_api
 from qehost.settings import PluginSettings
-from qehost.sources import located
 
 __all__ = ["Examination", "examine"]
 

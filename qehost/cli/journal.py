@@ -16,13 +16,13 @@ from qehost.cli.journal_table import pretty_json, print_events
 from qehost.cli.moment import AGE, MOMENT, SIZE
 from qehost.cli.state_folder import where
 from qehost.errors import JournalError
-from qehost.export import FORMATS, write_csv, write_jsonl, write_parquet
 from qehost.host.cursors import cursors_of
-from qehost.journal_reader import FOREVER, JournalReader
+from qehost.journal.export import FORMATS, write_csv, write_jsonl, write_parquet
+from qehost.journal.pruning import Pruned, journal_bytes, prune
+from qehost.journal.reader import FOREVER, JournalReader
+from qehost.journal.search import KINDS, Wanted, find
+from qehost.journal.segments import Damage
 from qehost.messages import AnyEvent
-from qehost.pruning import Pruned, journal_bytes, prune
-from qehost.search import KINDS, Wanted, find
-from qehost.segments import Damage
 from qehost.state import StateFolder
 
 __all__ = ["Found", "accounts_of", "command", "filters"]

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qehost.export import text_of
 from qehost.host.dead_letters import DeadLetter
+from qehost.journal.export import text_of
 from qehost.messages import (
     AnyEvent,
     FillMessage,

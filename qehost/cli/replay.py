@@ -23,14 +23,14 @@ from qehost.cli.journal import Found, filters
 from qehost.cli.settings_file import config_option
 from qehost.control import Control, HostStatus, Ready
 from qehost.errors import ConfigError, Error, JournalError, ProcessDied
-from qehost.export import event_from_dict
 from qehost.host.cursors import MarksView
 from qehost.host.finding import find
 from qehost.host.replay import ReplayTask
+from qehost.journal.export import event_from_dict
+from qehost.journal.search import Wanted
 from qehost.logs import LogSettings, secrets_of, set_up
 from qehost.messages import AnyEvent
 from qehost.queue import encode_events
-from qehost.search import Wanted
 from qehost.settings import Settings
 from qehost.state import StateFolder
 from qehost.status import PluginStatistics

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from qehost.sources import default_file
+from qehost.config.sources import default_file
 
 __all__ = ["config_option", "file_in_words"]
 

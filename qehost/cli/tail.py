@@ -13,12 +13,12 @@ from rich.console import Console
 from qehost.cli.journal import Found, accounts_of, filters
 from qehost.cli.journal_table import print_line
 from qehost.cli.state_folder import where
-from qehost.export import write_jsonl
-from qehost.journal_reader import JournalReader
+from qehost.journal.export import write_jsonl
+from qehost.journal.reader import JournalReader
+from qehost.journal.search import Wanted
+from qehost.journal.segments import Batch
 from qehost.messages import AnyEvent
 from qehost.queue import decode_events
-from qehost.search import Wanted
-from qehost.segments import Batch
 from qehost.state import StateFolder
 
 __all__ = ["command"]

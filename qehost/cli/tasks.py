@@ -12,12 +12,12 @@ import msgspec
 from msgspec.structs import replace
 
 from qehost import config
+from qehost.config.sources import default_file
 from qehost.control import ConnectionTask, HostTask
 from qehost.errors import Error
 from qehost.host.finding import Candidate, find
 from qehost.logs import LogSettings
 from qehost.settings import PluginSettings, Settings
-from qehost.sources import default_file
 from qehost.supervision.reload import Reread
 
 __all__ = ["Rereader", "connection_tasks", "host_tasks"]

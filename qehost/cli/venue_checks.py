@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from qehost.cli.finding import Finding, failed, ok, warning
 from qehost.connection.link import PATHS
 from qehost.connection.stream import Stream, open_stream
-from qehost.dial import tls_context
 from qehost.errors import Error, HandshakeError, RestError
+from qehost.network.dial import tls_context
 from qehost.rest import API
 from qehost.rest.account import account_api
 from qehost.settings import AccountSettings, ConnectionSettings

@@ -16,9 +16,9 @@ from urllib.parse import unquote_plus, urlsplit
 
 import websocket
 
-from qehost.deadline import BoundedSocket, Deadline
 from qehost.errors import ConnectError, HandshakeError
-from qehost.httphead import Head, parse_head, read_head
+from qehost.network.deadline import BoundedSocket, Deadline
+from qehost.network.httphead import Head, parse_head, read_head
 
 __all__ = ["hide_query", "shake_hands"]
 

@@ -30,10 +30,10 @@ from qehost.control import (
     Refused,
     Stop,
 )
-from qehost.dial import tls_context
 from qehost.errors import Error, GapError
 from qehost.journal import Journal
 from qehost.logs import hold_nobody_up
+from qehost.network.dial import tls_context
 from qehost.pipeline import Pipeline
 from qehost.state import StateFolder
 

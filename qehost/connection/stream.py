@@ -17,10 +17,10 @@ from websocket import ABNF
 
 from qehost.connection.frames import NO_CODE, NORMAL, Close, FrameParser, Item, Ping
 from qehost.connection.handshake import hide_query, shake_hands
-from qehost.deadline import Deadline
-from qehost.dial import dial
 from qehost.errors import ConnectError, ConnectionLost
-from qehost.proxy import choose_proxy
+from qehost.network.deadline import Deadline
+from qehost.network.dial import dial
+from qehost.network.proxy import choose_proxy
 from qehost.secret import without_credentials
 
 __all__ = ["Stream", "open_stream"]

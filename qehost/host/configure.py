@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from qehost.catalogue import is_secret, kind_of
+from qehost.config.catalogue import is_secret, kind_of
+from qehost.config.sources import located
 from qehost.errors import ConfigError
 from qehost.names import suggestion
 from qehost.secret import LITERAL, resolving
-from qehost.sources import located
 
 __all__ = ["configure"]
 

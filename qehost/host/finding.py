@@ -17,12 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from qehost.config.sources import located
 from qehost.errors import ConfigError, UnknownPlugin
 from qehost.hookspecs import PROJECT
 from qehost.host.compatibility import own_requirements
 from qehost.names import canonical, suggestion
 from qehost.settings import PluginSettings
-from qehost.sources import located
 
 __all__ = ["Candidate", "check_specs", "find", "installed"]
 

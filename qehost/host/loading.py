@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from qehost.config.sources import located
 from qehost.errors import ConfigError, PluginError
 from qehost.hookspecs import PROJECT
 from qehost.host.compatibility import unmet
@@ -28,7 +29,6 @@ from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Implementation, Ma
 from qehost.host.finding import Candidate
 from qehost.host.registry import Registry
 from qehost.names import canonical
-from qehost.sources import located
 
 if TYPE_CHECKING:
     from qehost.rest.api import API

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from qehost.dial import tls_context
+from qehost.network.dial import tls_context
 from qehost.rest.api import API
 from qehost.secret import Secret
 from qehost.settings import AccountSettings

@@ -30,10 +30,10 @@ import msgspec
 import urllib3
 from urllib3.connection import HTTPConnection
 
-from qehost.deadline import Deadline
-from qehost.dial import dial, tls_context
 from qehost.errors import ConnectError, ParameterArgumentError, TransportError
-from qehost.proxy import choose_proxy
+from qehost.network.deadline import Deadline
+from qehost.network.dial import dial, tls_context
+from qehost.network.proxy import choose_proxy
 from qehost.secret import without_credentials
 
 __all__ = ["Http", "Reply"]

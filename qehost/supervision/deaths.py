@@ -11,9 +11,9 @@ from qehost.errors import JournalError, ProcessDied
 from qehost.host.cursors import Call, MarksView
 from qehost.host.dead_letters import DeadLetters
 from qehost.host.poison import Death, Poison
-from qehost.journal_reader import JournalReader
+from qehost.journal.reader import JournalReader
+from qehost.journal.segments import Batch
 from qehost.queue import decode_events, encode_events
-from qehost.segments import Batch
 from qehost.state import StateFolder
 
 __all__ = ["Deaths", "Inquest", "event_bytes", "where"]

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from qehost.control import HostTask
 from qehost.errors import JournalError
 from qehost.host.cursors import Marks, MarksView, Standing
-from qehost.journal_reader import JournalReader
+from qehost.journal.reader import JournalReader
 from qehost.state import StateFolder
 from qehost.supervision.boot import started_anew
 

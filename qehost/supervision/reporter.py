@@ -13,8 +13,8 @@ from qehost.control import ConnectionStatus, HostStatus
 from qehost.errors import JournalError
 from qehost.host.cursors import Call, MarksView
 from qehost.host.dead_letters import DeadLetters
-from qehost.journal_reader import JournalReader, read_high_water
-from qehost.pruning import journal_bytes
+from qehost.journal.pruning import journal_bytes
+from qehost.journal.reader import JournalReader, read_high_water
 from qehost.state import StateFolder
 from qehost.status import (
     CallStatus,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 
 from qehost.errors import JournalError
 from qehost.host.cursors import cursors_of
-from qehost.pruning import Pruned, prune
+from qehost.journal.pruning import Pruned, prune
 from qehost.state import StateFolder
 
 __all__ = ["Upkeep"]

@@ -7,7 +7,7 @@ import logging
 from qehost.control import HostTask
 from qehost.errors import JournalError
 from qehost.host.cursors import Call, MarksView
-from qehost.journal_reader import JournalReader
+from qehost.journal.reader import JournalReader
 from qehost.state import StateFolder
 from qehost.supervision.calls import CallWatch
 from qehost.supervision.child import Child

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from qehost.messages import FillDetail, MasterOrderDetail, OrderDetail
-from qehost.shapes import EXACT
 from qehost.simulator.orders import FINISHED, rfc3339
 from qehost.testing.fields import (
     FILL_NAMES,
@@ -19,6 +18,7 @@ from qehost.testing.fields import (
     exact,
     renamed,
 )
+from qehost.wire.shapes import EXACT
 
 __all__ = [
     "fill_detail",

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 from qehost.cli.journal import command
 from qehost.cli.moment import MOMENT, SIZE
-from qehost.export import COLUMNS, event_from_dict
 from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
 from qehost.journal import Journal
+from qehost.journal.export import COLUMNS, event_from_dict
 from qehost.messages import (
     AnyEvent,
     Connected,

@@ -24,8 +24,8 @@ import platformdirs
 import pytest
 
 from qehost.connection.stream import Stream, open_stream
-from qehost.dial import tls_context
 from qehost.errors import ConnectError, ConnectionLost
+from qehost.network.dial import tls_context
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -21,8 +21,8 @@ from cryptography.x509.oid import NameOID
 
 from qehost.connection.frames import Item
 from qehost.connection.stream import Stream, open_stream
-from qehost.dial import tls_context
 from qehost.errors import ConnectionLost
+from qehost.network.dial import tls_context
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -16,9 +16,9 @@ from qehost.connection.errands import Errands
 from qehost.connection.link import Link
 from qehost.connection.stream import Stream
 from qehost.control import ConnectionTask
-from qehost.dial import tls_context
 from qehost.logs import LogSettings
 from qehost.messages import AnyEvent
+from qehost.network.dial import tls_context
 from qehost.pipeline import Pipeline
 from qehost.secret import Secret
 from qehost.settings import AccountSettings, ConnectionSettings, HostSettings, JournalSettings

@@ -8,8 +8,8 @@ import traceback
 import pytest
 
 from qehost.connection.stream import open_stream
-from qehost.dial import tls_context
 from qehost.errors import ConnectError, ConnectionLost
+from qehost.network.dial import tls_context
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from promise import Numbers, check, delivered_numbers, last_seq
 from running import QUICK, Run
 
-from qehost.journal_reader import JournalReader
+from qehost.journal.reader import JournalReader
+from qehost.journal.segments import Batch
 from qehost.queue import decode_events
-from qehost.segments import Batch
 from qehost.simulator import Venue
 from qehost.state import StateFolder
 

@@ -12,7 +12,7 @@ import pytest
 from promise import Numbers, check, delivered_numbers, last_seq
 from running import QUICK, Run
 
-from qehost.segments import segments
+from qehost.journal.segments import segments
 from qehost.simulator import Venue
 from qehost.state import StateFolder
 from qehost.status import read_status

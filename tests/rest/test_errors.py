@@ -13,8 +13,8 @@ import traceback
 
 import pytest
 
-from qehost.dial import tls_context
 from qehost.errors import APIError, ClientError, RestError, ServerError, TransportError
+from qehost.network.dial import tls_context
 from qehost.rest import API, Retries
 
 KEY = "the-api-key-0123456789abcdef"

@@ -9,10 +9,10 @@ import pytest
 
 from qehost.host.cursors import Marks
 from qehost.journal import Journal
-from qehost.journal_reader import JournalReader
+from qehost.journal.reader import JournalReader
+from qehost.journal.segments import Batch
 from qehost.messages import StatusEvent
 from qehost.queue import encode_events
-from qehost.segments import Batch
 from qehost.state import StateFolder
 from qehost.supervision.upkeep import Upkeep
 

@@ -14,7 +14,7 @@ from running import Run
 
 from qehost.host.cursors import cursors_of
 from qehost.host.dead_letters import DeadLetter, DeadLetters
-from qehost.journal_reader import JournalReader
+from qehost.journal.reader import JournalReader
 from qehost.state import StateFolder
 
 __all__ = ["Numbers", "check", "cursor", "dead_letters", "delivered_numbers", "last_seq"]

@@ -27,6 +27,7 @@ from qehost.messages import (
     OrderMessage,
     StatusEvent,
 )
+from qehost.wire import decoding
 
 UPDATED = "2024-07-03T09:46:40.123Z"
 UPDATED_MS = 1_720_000_000_123
@@ -761,7 +762,7 @@ def test_the_fast_and_the_careful_way_give_equal_results(
         except ValueError as error:
             return str(error)
 
-    assert outcome(wire._read_object) == outcome(wire._read_carefully)
+    assert outcome(decoding._read_object) == outcome(decoding._read_carefully)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))

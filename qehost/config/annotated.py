@@ -13,9 +13,9 @@ from typing import NamedTuple
 import msgspec
 import platformdirs
 
-from qehost.catalogue import NEEDED, SECTIONS, Setting, listed
+from qehost.config.catalogue import NEEDED, SECTIONS, Setting, listed
+from qehost.config.toml_text import toml_key, toml_value
 from qehost.settings import AccountSettings, PluginSettings, Settings
-from qehost.toml_text import toml_key, toml_value
 
 __all__ = ["PluginSection", "annotated", "markdown"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from qehost.deadline import BoundedSocket
+from qehost.network.deadline import BoundedSocket
 
 __all__ = ["Head", "parse_head", "read_head"]
 

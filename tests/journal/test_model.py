@@ -16,10 +16,10 @@ from qehost.errors import JournalError
 from qehost.host.cursors import Marks, MarksView
 from qehost.host.dead_letters import DeadLetters
 from qehost.journal import Damage, Journal, JournalReader
+from qehost.journal.pruning import prune
+from qehost.journal.segments import segments
 from qehost.messages import StatusEvent
-from qehost.pruning import prune
 from qehost.queue import decode_events, encode_events
-from qehost.segments import segments
 from qehost.state import StateFolder
 
 ACCOUNT, PLUGIN = "main", "sink"

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from qehost.deadline import Deadline
-from qehost.dial import dial, tls_context
 from qehost.errors import ConfigError, ConnectError
-from qehost.proxy import Proxy
+from qehost.network.deadline import Deadline
+from qehost.network.dial import dial, tls_context
+from qehost.network.proxy import Proxy
 
 Script = Callable[[socket.socket], None]
 

@@ -17,9 +17,9 @@ import time
 from collections import deque
 from typing import Any
 
-from qehost.deadline import BoundedSocket, Deadline
 from qehost.errors import ConfigError, ConnectError
-from qehost.proxy import Proxy, ProxyRefusal, host_port
+from qehost.network.deadline import BoundedSocket, Deadline
+from qehost.network.proxy import Proxy, ProxyRefusal, host_port
 
 __all__ = ["dial", "tls_context"]
 

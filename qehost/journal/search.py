@@ -8,10 +8,10 @@ from typing import Any, get_args
 import msgspec
 
 from qehost.errors import JournalError
-from qehost.journal_reader import FOREVER, JournalReader
+from qehost.journal.reader import FOREVER, JournalReader
+from qehost.journal.segments import Damage
 from qehost.messages import AnyEvent, EventKind
 from qehost.queue import decode_events
-from qehost.segments import Damage
 
 __all__ = ["KINDS", "Wanted", "find"]
 

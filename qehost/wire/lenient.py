@@ -16,8 +16,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from qehost.shapes import Digits, Flag, Float, Integer, Number, Unreadable, Whole, number
 from qehost.times import created_ms
+from qehost.wire.shapes import Digits, Flag, Float, Integer, Number, Unreadable, Whole, number
 
 __all__ = ["Fields", "build", "camel_case", "fields_of", "text"]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qehost.deadline import BoundedSocket, Deadline
-from qehost.httphead import Head, parse_head, read_head
+from qehost.network.deadline import BoundedSocket, Deadline
+from qehost.network.httphead import Head, parse_head, read_head
 
 
 @pytest.fixture

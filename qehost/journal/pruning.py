@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from qehost.database import explain, remove
 from qehost.errors import JournalError
-from qehost.segments import Segment, segments
+from qehost.journal.segments import Segment, segments
 
 __all__ = ["Pruned", "journal_bytes", "prune"]
 

@@ -17,13 +17,8 @@ import platformdirs
 from msgspec import inspect
 from msgspec.structs import replace
 
-from qehost.catalogue import SECTIONS, TOP, is_path, is_secret, kind_of, shown, unknown
-from qehost.errors import ConfigError
-from qehost.names import canonical
-from qehost.proxy import parse_proxy
-from qehost.secret import LITERAL, Secret, is_reference, resolve
-from qehost.settings import AccountSettings, PluginSettings, Settings
-from qehost.sources import (
+from qehost.config.catalogue import SECTIONS, TOP, is_path, is_secret, kind_of, shown, unknown
+from qehost.config.sources import (
     SHORT_VARIABLES,
     Keys,
     Value,
@@ -31,6 +26,11 @@ from qehost.sources import (
     from_file,
     located,
 )
+from qehost.errors import ConfigError
+from qehost.names import canonical
+from qehost.network.proxy import parse_proxy
+from qehost.secret import LITERAL, Secret, is_reference, resolve
+from qehost.settings import AccountSettings, PluginSettings, Settings
 
 __all__ = [
     "DEFAULT_ACCOUNT",

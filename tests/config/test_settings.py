@@ -14,14 +14,14 @@ from msgspec import Meta, inspect
 from msgspec.structs import replace
 
 from qehost import config
-from qehost.annotated import PluginSection, annotated, markdown
-from qehost.catalogue import SECTIONS, kind_of, listed
+from qehost.config.annotated import PluginSection, annotated, markdown
+from qehost.config.catalogue import SECTIONS, kind_of, listed
+from qehost.config.toml_text import toml_key, toml_value
 from qehost.host.configure import configure
 from qehost.secret import Secret, masked, resolve
 from qehost.settings import AccountSettings, PluginSettings, Settings
-from qehost.toml_text import toml_key, toml_value
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "operating.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 CREDENTIALS = {"QEHOST_API_KEY": "key-of-mine", "QEHOST_API_SECRET": "secret-of-mine"}
 
 
@@ -112,7 +112,7 @@ def test_a_plugins_fields_stand_there_with_their_meaning_and_the_needed_ones_are
 
 
 def test_the_documentation_holds_the_table_of_the_settings() -> None:
-    # To renew it: python -c 'from qehost.annotated import markdown; print(markdown())'
+    # To renew it: python -c 'from qehost.config.annotated import markdown; print(markdown())'
     assert markdown() in DOCUMENT.read_text(encoding="utf-8")
 
 

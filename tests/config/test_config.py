@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from qehost import config
+from qehost.config.sources import default_file
 from qehost.errors import ConfigError
 from qehost.secret import Secret
-from qehost.sources import default_file
 
 
 def written(folder: Path, text: str) -> Path:

@@ -12,8 +12,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from qehost.deadline import BoundedSocket
-from qehost.httphead import parse_head, read_head
+from qehost.network.deadline import BoundedSocket
+from qehost.network.httphead import parse_head, read_head
 
 __all__ = ["Proxy", "ProxyRefusal", "choose_proxy", "host_port", "parse_proxy"]
 

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from qehost import segments
 from qehost.database import NewerFormat
 from qehost.errors import JournalError
-from qehost.journal import Batch, Damage, Journal, JournalReader
+from qehost.journal import Batch, Damage, Journal, JournalReader, segments
+from qehost.journal.pruning import journal_bytes, prune
+from qehost.journal.search import Wanted, find
 from qehost.messages import StatusEvent
-from qehost.pruning import journal_bytes, prune
 from qehost.queue import decode_events, encode_events
-from qehost.search import Wanted, find
 
 SECOND = 10**9
 
@@ -96,7 +95,7 @@ def many_files(folder: Path, count: int = 3) -> int:
 
 @pytest.fixture(autouse=True)
 def quick_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qehost.journal.KEEPER_INTERVAL", 0.02)
+    monkeypatch.setattr("qehost.journal.writer.KEEPER_INTERVAL", 0.02)
 
 
 @pytest.fixture
@@ -240,7 +239,7 @@ def test_an_empty_or_missing_journal_has_nothing(folder: Path) -> None:
 def test_a_second_writer_is_refused_with_the_firsts_process_id(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qehost.journal.WRITER_WAIT", 0.05)
+    monkeypatch.setattr("qehost.journal.writer.WRITER_WAIT", 0.05)
     with Journal(folder), pytest.raises(JournalError, match=f"process {os.getpid()} writes"):
         Journal(folder)
 

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from qehost import lenient
 from qehost.errors import DecodeError
 from qehost.messages import (
     AnyEvent,
@@ -31,7 +30,8 @@ from qehost.messages import (
     OrderMessage,
     Origin,
 )
-from qehost.shapes import (
+from qehost.wire import lenient
+from qehost.wire.shapes import (
     Unreadable,
     V1Fill,
     V1MasterOrder,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qehost.database import NewerFormat, explain, is_damage
 from qehost.errors import JournalError
-from qehost.segments import LARGEST_SEQ, Batch, Damage, Segment, segments
+from qehost.journal.segments import LARGEST_SEQ, Batch, Damage, Segment, segments
 
 __all__ = ["JournalReader", "read_high_water"]
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from qehost.deadline import BoundedSocket, Deadline
+from qehost.network.deadline import BoundedSocket, Deadline
 
 
 def test_what_is_left_shrinks_and_runs_out():

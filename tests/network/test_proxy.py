@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qehost.deadline import BoundedSocket, Deadline
-from qehost.proxy import Proxy, ProxyRefusal, choose_proxy, parse_proxy
+from qehost.network.deadline import BoundedSocket, Deadline
+from qehost.network.proxy import Proxy, ProxyRefusal, choose_proxy, parse_proxy
 
 
 def test_a_proxy_is_read_from_a_url():

@@ -24,8 +24,8 @@ from typing import Literal
 
 from qehost.database import NewerFormat, explain
 from qehost.errors import JournalError
-from qehost.journal_reader import JournalReader
-from qehost.segments import Batch, Damage, append_statement, create, row_of, seal, segments
+from qehost.journal.reader import JournalReader
+from qehost.journal.segments import Batch, Damage, append_statement, create, row_of, seal, segments
 from qehost.state import FileLock, private_folder
 
 __all__ = ["Batch", "Damage", "Journal", "JournalReader"]
