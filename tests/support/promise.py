@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 import msgspec
-from running import Run
+from running import PATIENCE, POLL, Run
 
 from qehost.host.cursors import cursors_of
 from qehost.host.dead_letters import DeadLetter, DeadLetters
@@ -22,7 +23,15 @@ __all__ = ["Numbers", "check", "cursor", "dead_letters", "delivered_numbers", "l
 GAP = re.compile(r"events (\d+) to (\d+) can't be delivered")
 
 
+# The venue ends a connection that has four times as much of its own waiting: whoever sends faster
+# than the receiver reads would test the venue.
+WAITING = 4 * 2**20
+
+
 class Sender(Protocol):
+    @property
+    def connections(self) -> list[Any]: ...
+
     def push(self, text: str | bytes, account: int | None = None) -> int: ...
 
 
@@ -61,8 +70,16 @@ class Numbers:
                 "userId": "",
                 "data": f"{number} {self._padding}",
             }
+            self._wait_for_room()
             self._venue.push(msgspec.json.encode(message))
             self.sent = number
+
+    def _wait_for_room(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while any(c.waiting > WAITING for c in self._venue.connections):
+            if time.monotonic() > deadline:
+                return  # the receiver stands still, and the test may want just that
+            time.sleep(POLL)
 
     def _run(self) -> None:
         while not self._end.wait(self._pause):
