@@ -54,18 +54,31 @@ class JournalReader:
 
     def _chunk(self, after_seq: int, limit_bytes: int) -> list[Batch | Damage]:
         paths = segments(self.folder)
-        for position in range(self._start(paths, after_seq), len(paths)):
-            # First where the next file begins, then what is in this one: the writer may append
-            # here and go on there in between, and nothing may be passed over.
-            end = self._end(paths, position)
-            try:
-                with self._segment(paths[position]) as segment:
-                    found = segment.read(after_seq, limit_bytes, end)
-            except _Unreadable as unreadable:
-                found = unreadable.damage(after_seq + 1, end)
-            if found:
-                return found
+        start = self._start(paths, after_seq)
+        for position in range(start, len(paths)):
+            found = self._found(paths, position, after_seq, limit_bytes)
+            if not found:
+                continue
+            if found[0].first_seq > after_seq + 1:
+                # The writer may have appended to a file after it was read here, and then gone on in
+                # this one.  It never goes back, so those before are final now.
+                for earlier in range(start, position):
+                    if late := self._found(paths, earlier, after_seq, limit_bytes):
+                        return late
+            return found
         return []
+
+    def _found(
+        self, paths: list[Path], position: int, after_seq: int, limit_bytes: int
+    ) -> list[Batch | Damage]:
+        # First where the next file begins, then what is in this one: what was appended in between
+        # must not be taken for a damage.
+        end = self._end(paths, position)
+        try:
+            with self._segment(paths[position]) as segment:
+                return segment.read(after_seq, limit_bytes, end)
+        except _Unreadable as unreadable:
+            return unreadable.damage(after_seq + 1, end)
 
     def tail(self, events: int) -> list[Batch]:
         """The newest batches that hold that many events between them, oldest first.

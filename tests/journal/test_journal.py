@@ -203,6 +203,33 @@ def test_another_process_reads_everything_while_it_is_written(folder: Path) -> N
     assert len(files(folder)) > 1
 
 
+def test_what_is_appended_between_reading_two_files_is_not_passed_over(folder: Path) -> None:
+    """The writer appends to the old file while the new one is there already, and then goes over."""
+    folder.mkdir(parents=True)
+    (_, old), (_, new) = (segments.create(folder, "process") for _ in range(2))
+
+    def add(db: sqlite3.Connection, seq: int) -> None:
+        db.execute(segments.append_statement, segments.row_of(seq, seq, seq, seq, b"x"))
+
+    class Slow(JournalReader):
+        """Between its reads of the two files the writer gets on."""
+
+        def _end(self, paths: list[Path], position: int) -> int:
+            if position == 1 and not appended:
+                appended.append(True)
+                add(old, 2)
+                add(new, 3)
+            return super()._end(paths, position)
+
+    appended: list[bool] = []
+    add(old, 1)
+    with Slow(folder) as reader:
+        assert [batch.first_seq for batch in reader.read(1)] == [2, 3]
+    assert appended
+    old.close()
+    new.close()
+
+
 def test_an_append_does_not_wait_for_a_reader_that_stays(folder: Path, small: Journal) -> None:
     append(small, 1, 1)
     with sqlite3.connect(files(folder)[0]) as reader:
