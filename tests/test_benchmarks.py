@@ -29,6 +29,16 @@ def test_decoding_is_measured_for_each_form() -> None:
     assert all(row["qehost"] > 0 for row in rows.values())
 
 
+def test_dispatch_is_measured_beside_pluggy_for_1_3_and_10_plugins() -> None:
+    script = str(BENCHMARKS / "dispatch.py")
+    printed = subprocess.check_output(
+        [sys.executable, script, "--runs", "1", "--json"], timeout=100
+    )
+    costs = json.loads(printed)
+    assert [cost["plugins"] for cost in costs] == [1, 3, 10]
+    assert all(cost["qehost"] > cost["bare"] > 0 and cost["pluggy"] > 0 for cost in costs)
+
+
 def test_every_message_comes_from_the_socket_to_the_hook_and_is_timed() -> None:
     rows = figures("pipeline.py", "--messages", "3000", "--seconds", "0.2")
     assert set(rows) == {
