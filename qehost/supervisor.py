@@ -317,7 +317,14 @@ class Supervisor:
                 child.plugins = plugins
                 for problem in problems:
                     log.error("%s", problem)
-                log.info("%s runs %s", child, ", ".join(plugins) or "no plugin")
+                if plugins:
+                    log.info("%s runs %s", child, ", ".join(plugins))
+                else:
+                    log.warning(
+                        "%s runs no plugin, so what is received goes into the journal and nowhere "
+                        "else: `qehost plugins` shows what is installed",
+                        child,
+                    )
                 if self._reloads.current is not None:
                     self._reloads.current.ready()
             case Refused(text, exit_code):
