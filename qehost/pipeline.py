@@ -1,4 +1,4 @@
-"""Text → events: decoding, de-duplication and derived fills in one step.  No I/O.
+"""Text → records: decoding, de-duplication and derived fills in one step.  No I/O.
 
 One `Pipeline` serves one account.  It gives every event its place in the account's sequence, and it
 never raises for what the venue sent: what can't be read becomes an `ErrorEvent` with the text.
@@ -6,13 +6,12 @@ never raises for what the venue sent: what can't be read becomes an `ErrorEvent`
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from types import NoneType
+from collections.abc import Iterable
 from typing import Any
 
 from qehost import wire
-from qehost.errors import DecodeError, VenueError, WebsocketClientError, to_problem
-from qehost.fills import FINISHED, Fills
+from qehost.errors import DecodeError, WebsocketClientError, to_problem
+from qehost.fills import FINISHED, Before, derive, fill_message
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -20,50 +19,57 @@ from qehost.messages import (
     Disconnected,
     DisconnectedEvent,
     ErrorEvent,
-    FillDetail,
     FillEvent,
-    FillMessage,
     MasterOrderEvent,
     MasterOrderMessage,
     OrderEvent,
     OrderMessage,
     Origin,
-    StatusEvent,
-    UnknownEvent,
 )
-from qehost.once import Once, States
-from qehost.wire.shapes import Unreadable, V2MasterOrder, V2Order
+from qehost.once import Once
+from qehost.orders import Lost, Orders
+from qehost.records import Record, Texts
+from qehost.wire.shapes import Unreadable
 
 __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """The memory of one account's stream, and the way from its text to events."""
+    """The memory of one account's stream, and the way from its text to records of events."""
 
     def __init__(self, account: str, next_seq: int = 1) -> None:
         self.account = account
         self.next_seq = next_seq
         self._ids = Once()
-        self._states = States()
-        self._fills = Fills()
+        self._orders = Orders()
 
-    def feed(self, texts: Iterable[str], received_at: int) -> list[AnyEvent]:
+    def feed(self, texts: Iterable[str], received_at: int) -> list[Record]:
         """The events of text frames of the stream, in their order.
 
         `received_at` is epoch ns.  A message that was delivered already gives no event, a bare
         `pong` neither; a V2 child order whose filled quantity grew gives two.
         """
-        events: list[AnyEvent] = []
+        records: list[Record] = []
+        taken: list[str | Before] = []
+        self._orders.now = received_at // 10**6
         for text in texts:
             try:
                 outer = wire.read_outer(text)
                 if outer is None or self._ids.seen(outer.message_id):
                     continue
-                decoded = wire.read_inner(outer, text)
-                self._deliver(events, decoded, text, received_at, "stream")
+                told = self._note(outer, text)
             except DecodeError as error:
-                events.append(self.problem(error, received_at, text))
-        return events
+                taken = self._close(records, taken, received_at)
+                records.append(self.problem(error, received_at, text))
+                continue
+            if told is False:
+                continue
+            self._ids.add(outer.message_id)
+            taken.append(text)
+            if told is not True:
+                taken.append(told)
+        self._close(records, taken, received_at)
+        return records
 
     def catch_up(
         self, master_orders: Iterable[str], orders: Iterable[str], received_at: int
@@ -83,12 +89,14 @@ class Pipeline:
                     events.append(self.problem(error, received_at, text, "catch_up"))
                     continue
                 states.append((*_order_of_telling(decoded), decoded, text))
+        self._orders.now = received_at // 10**6
         states.sort(key=lambda state: state[:2])
         for _, _, decoded, text in states:
             try:
-                self._deliver(events, decoded, text, received_at, "catch_up")
-            except DecodeError as error:
-                events.append(self.problem(error, received_at, text, "catch_up"))
+                self._catch_up(events, decoded, text, received_at)
+            except Unreadable as unreadable:
+                told = wire.unreadable(unreadable, text, "catch_up")
+                events.append(self.problem(told, received_at, text, "catch_up"))
         return events
 
     def connected(self, message: Connected, at: int) -> ConnectedEvent:
@@ -109,128 +117,95 @@ class Pipeline:
             raw = raw.encode("utf-8", "backslashreplace").decode()
         return ErrorEvent(self._seq(), self.account, "", at, origin, False, raw, problem)
 
-    def restore(self, events: Iterable[AnyEvent]) -> None:
-        """Remember events of an earlier run, from the journal, in the order of their `seq`.
+    def restore(self, records: Iterable[Record]) -> None:
+        """Remember what was told in an earlier run, from the journal, in the order of the `seq`.
 
-        Afterwards the pipeline is as if it had made these events itself.
+        Afterwards the pipeline is as if it had made these records itself.
         """
         raw = ""
-        for event in events:
-            self.next_seq = event.seq + 1
-            if event.origin == "derived" and event.raw == raw:
-                continue  # its order stands before it
-            raw = event.raw
-            self._ids.add(event.message_id)
-            try:
-                self._note(*_told(event))
-            except (DecodeError, Unreadable):
-                continue  # a text that an older qehost could read; its id is remembered
+        for record in records:
+            self._orders.now = record.received_at // 10**6
+            if isinstance(record, Texts):
+                self.next_seq = record.first_seq + len(record.texts)
+                for item in record.texts:
+                    if isinstance(item, str):
+                        self._remember(item)
+                continue
+            self.next_seq = record.seq + 1
+            if isinstance(record, ErrorEvent):
+                self._ids.add(record.message_id)
+            elif record.origin == "stream":
+                self._remember(record.raw)
+            elif record.raw != raw:  # otherwise it is the fill of the order in front of it
+                self._remember_caught_up(record)
+            raw = record.raw
 
     # --- inside -----------------------------------------------------------------------------
 
-    def _deliver(
-        self, events: list[AnyEvent], decoded: wire.Decoded, raw: str, at: int, origin: Origin
-    ) -> None:
-        message: Any = decoded.message
+    def _note(self, outer: wire.Outer, text: str) -> Before | bool:
+        """Remember a message of the stream.  False: it was told already; `Before`: with a fill."""
+        shape = wire.glance(outer)
         try:
-            new, fill = self._note(message, decoded.shape, origin)
+            if shape is None:
+                shape = wire.read_inner(outer, text).shape
+            told = True if shape is None else self._orders.note(shape)
         except Unreadable as error:
-            raise wire.unreadable(error, raw, origin) from None
-        message_id = decoded.message_id
-        if not new:
-            if fill is not None:
-                # V1 pushes fills by themselves: the order's state is known, and this was lost.
-                events.append(self._derived(fill, message_id, at, raw))
+            wire.read_inner(outer, text)  # if it can't be read at all, this says so
+            raise wire.unreadable(error, text) from None
+        return told.before if isinstance(told, Lost) else told
+
+    def _close(
+        self, records: list[Record], taken: list[str | Before], at: int
+    ) -> list[str | Before]:
+        """Make a record of the texts so far; returns the list for the next ones."""
+        if taken:
+            records.append(Texts(self.next_seq, self.account, at, taken))
+            self.next_seq += len(taken)
+        return []
+
+    def _catch_up(self, events: list[AnyEvent], decoded: wire.Decoded, raw: str, at: int) -> None:
+        """Raises Unreadable, having remembered nothing."""
+        message: Any = decoded.message
+        shape: Any = decoded.shape
+        told = self._orders.note(shape, from_rest=True)
+        if told is False:
             return
-        seq = self.next_seq
-        event_type = _EVENTS[type(message)]
-        if event_type is ErrorEvent:
-            if decoded.type == "status":
-                event_type = StatusEvent
-            else:
-                message = to_problem(VenueError(message))
-        self._ids.add(message_id)
-        events.append(event_type(seq, self.account, message_id, at, origin, False, raw, message))
-        self.next_seq = seq + 1
-        if fill is not None:
-            events.append(self._derived(fill, message_id, at, raw))
+        if not isinstance(told, Lost):
+            event_type: Any = OrderEvent if isinstance(message, OrderMessage) else MasterOrderEvent
+            events.append(
+                event_type(self._seq(), self.account, "", at, "catch_up", False, raw, message)
+            )
+        if told is not True:
+            before = told.before if isinstance(told, Lost) else told
+            fill = derive(message, shape, before)
+            seq, telling = self._seq(), fill_message(fill)
+            events.append(
+                FillEvent(seq, self.account, "", at, "derived", False, raw, telling, fill)
+            )
 
-    def _note(
-        self, message: Any, shape: wire.Shape | None, origin: Origin
-    ) -> tuple[bool, FillDetail | None]:
-        """Remember a message; whether it is new, and the fill that it brings.
+    def _remember(self, text: str) -> None:
+        """A message of the stream that was told in an earlier run."""
+        try:
+            outer = wire.read_outer(text)
+            if outer is not None:
+                self._note(outer, text)
+                self._ids.add(outer.message_id)
+        except DecodeError:
+            return  # it was told as an error, or an older version could read it
 
-        This is all that messages do to the memory.  Raises Unreadable, having remembered nothing,
-        for figures that can't be added up.
-        """
-        kind = type(message)
-        if kind is OrderMessage:
-            fill = None
-            if message.cum_filled_qty:
-                if type(shape) is V2Order:
-                    fill = self._fills.update(message, shape)
-                else:
-                    self._fills.ordered(message)
-            order: Hashable = (message.master_order_id, message.order_id)
-            state = (message.timestamp, message.status, message.cum_filled_qty)
-        elif kind is MasterOrderMessage:
-            fill = None
-            filled = shape.cum_filled_qty or 0.0 if type(shape) is V2MasterOrder else 0.0
-            order = message.master_order_id
-            state = (message.timestamp, message.status, filled)
-        elif kind is FillMessage:
-            return self._fills.pushed(message), None
-        else:
-            return True, None
-        if origin == "stream":
-            return self._states.streamed(order, state) or fill is not None, fill
-        return self._states.caught_up(order, state, fill is not None), fill
-
-    def _derived(self, fill: FillDetail, message_id: str, at: int, raw: str) -> FillEvent:
-        moment = fill.fill_time or 0
-        message = FillMessage(
-            "fill",
-            fill.master_order_id,
-            fill.order_id,
-            fill.symbol,
-            fill.category,
-            fill.side,
-            float(fill.price or 0),
-            float(fill.quantity or 0),
-            moment,
-            moment,
-        )
-        seq = self._seq()
-        return FillEvent(seq, self.account, message_id, at, "derived", False, raw, message, fill)
+    def _remember_caught_up(self, event: AnyEvent) -> None:
+        type_ = "master_data" if isinstance(event, MasterOrderEvent) else "order_data"
+        try:
+            shape = wire.decode_object(type_, event.raw).shape
+            if shape is not None:
+                self._orders.note(shape, from_rest=True)
+        except (DecodeError, Unreadable):
+            return
 
     def _seq(self) -> int:
         seq = self.next_seq
         self.next_seq = seq + 1
         return seq
-
-
-_EVENTS: dict[type, Any] = {
-    MasterOrderMessage: MasterOrderEvent,
-    OrderMessage: OrderEvent,
-    FillMessage: FillEvent,
-    NoneType: UnknownEvent,
-    str: ErrorEvent,  # or StatusEvent, by the outer type
-}
-
-
-def _told(event: AnyEvent) -> tuple[Any, wire.Shape | None, Origin]:
-    """What an event was made from: its object has figures that no message has."""
-    if event.origin == "derived":
-        order = wire.decode_object("order_data", event.raw)
-        return order.message, order.shape, "catch_up"
-    shape = None
-    if isinstance(event, MasterOrderEvent | OrderEvent):
-        if event.origin == "catch_up":
-            type_ = "order_data" if isinstance(event, OrderEvent) else "master_data"
-            shape = wire.decode_object(type_, event.raw).shape
-        elif decoded := wire.decode(event.raw):
-            shape = decoded.shape
-    return event.message, shape, event.origin
 
 
 def _order_of_telling(decoded: wire.Decoded) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The queue from a connection process to a host process: one writer, one reader, bounded.
 
-It carries batches of events as msgpack bytes, each after its length in four bytes, over a
+It carries batches of records as msgpack bytes, each after its length in four bytes, over a
 `multiprocessing.Pipe` that is made afresh for each host process.  Not `multiprocessing.Queue`: a
 reader that is killed inside its `get` keeps its lock for ever, its feeder thread loses what it
 holds when the writer dies, and its hop takes two to five times as long.
@@ -17,21 +17,11 @@ import struct
 from collections import deque
 from multiprocessing.connection import Connection
 
-import msgspec
-
-from qehost.messages import AnyEvent
-
-__all__ = ["BatchReader", "BatchWriter", "decode_events", "encode_events"]
+__all__ = ["BatchReader", "BatchWriter"]
 
 HEADER = struct.Struct("<I")
 # What one read takes at most: the largest pipe that Linux gives to an ordinary user.
 READ_SIZE = 1 << 20
-
-encode_events = msgspec.msgpack.Encoder().encode
-"""Events → the bytes that travel in the queue and stand in the journal."""
-
-decode_events = msgspec.msgpack.Decoder(list[AnyEvent]).decode
-"""The reverse of `encode_events`."""
 
 
 class BatchWriter:

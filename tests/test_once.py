@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qehost.once import Once, States
+from qehost.once import Once
 
 ids = st.lists(st.text("abcdef", min_size=1, max_size=2), max_size=60)
 
@@ -40,65 +40,3 @@ def test_an_id_that_comes_again_stays_remembered() -> None:
     for id_ in ("a", "b", "a", "c", "a"):
         once.add(id_)
     assert once.seen("a")
-
-
-def test_a_state_that_the_stream_brought_is_not_caught_up() -> None:
-    states = States()
-    assert states.streamed("o", (10, "PLACED", 0.0))
-    assert not states.caught_up("o", (10, "PLACED", 0.0))
-    assert states.caught_up("other", (10, "PLACED", 0.0))
-
-
-def test_a_state_that_was_caught_up_is_not_streamed_again() -> None:
-    states = States()
-    assert states.caught_up("o", (10, "PLACED", 0.0))
-    assert not states.streamed("o", (10, "PLACED", 0.0))
-    assert not states.caught_up("o", (10, "PLACED", 0.0))
-    assert states.streamed("o", (11, "FILLED", 1.0))
-
-
-def test_the_stream_is_never_held_back_for_its_own_states() -> None:
-    states = States()
-    assert states.streamed("o", (10, "PLACED", 0.0))
-    assert states.streamed("o", (10, "PLACED", 0.0))
-    assert states.streamed("o", (9, "PLACED", 0.0))
-
-
-def test_rest_does_not_take_an_order_back_in_time() -> None:
-    states = States()
-    states.streamed("o", (10, "FILLED", 1.0))
-    states.streamed("o", (9, "PLACED", 0.5))  # late
-    assert not states.caught_up("o", (8, "PLACED", 0.0))
-    assert not states.caught_up("o", (9, "PLACED", 0.5))
-    assert states.caught_up("o", (11, "CANCELLED", 1.0))
-
-
-def test_a_state_that_grew_is_new_whatever_its_time() -> None:
-    states = States()
-    states.streamed("o", (10, "PLACED", 0.5))
-    assert states.caught_up("o", (9, "FILLED", 1.0), grew=True)
-    assert not states.streamed("o", (9, "FILLED", 1.0))
-
-
-def test_states_at_one_time_are_told_apart() -> None:
-    states = States()
-    states.streamed("o", (10, "PLACED", 0.0))
-    states.streamed("o", (10, "FILLED", 1.0))
-    assert not states.caught_up("o", (10, "PLACED", 0.0))
-    assert not states.caught_up("o", (10, "FILLED", 1.0))
-    assert states.caught_up("o", (10, "CANCELLED", 1.0))
-
-
-def test_a_state_without_a_time_is_only_compared() -> None:
-    states = States()
-    states.streamed("o", (10, "FILLED", 1.0))
-    assert states.caught_up("o", (0, "CANCELLED", 1.0))
-    assert not states.caught_up("o", (0, "CANCELLED", 1.0))
-
-
-def test_the_memory_of_states_is_bounded_and_keeps_the_last() -> None:
-    states = States(10)
-    for number in range(100):
-        states.streamed(number, (1, "NEW", 0.0))
-        assert len(states) <= 20
-    assert not any(states.caught_up(number, (1, "NEW", 0.0)) for number in range(90, 100))

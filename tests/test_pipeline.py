@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from fed import fed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,7 +99,7 @@ def test_each_message_becomes_an_event_of_its_kind_with_what_came() -> None:
         push("brand_new", "{}", "f"),
     ]
 
-    events = Pipeline("main").feed(texts, AT)
+    events = fed(Pipeline("main"), texts, AT)
 
     assert [type(event) for event in events] == [
         StatusEvent,
@@ -124,7 +125,7 @@ def test_a_v2_order_that_grew_is_followed_by_its_fill() -> None:
     pipeline = Pipeline("main")
     text = push("order_data", order(filled="0.1"), "a")
 
-    first, second = pipeline.feed([text], AT)
+    first, second = fed(pipeline, [text], AT)
 
     assert isinstance(first, OrderEvent)
     assert isinstance(second, FillEvent)
@@ -142,31 +143,31 @@ def test_a_v2_order_that_grew_is_followed_by_its_fill() -> None:
 
 def test_no_fill_is_derived_from_a_v1_order() -> None:
     v1 = {"type": "order", "order_id": "x-1", "cum_filled_qty": 0.1, "status": "FILLED"}
-    assert kinds(Pipeline("main").feed([push("order_data", v1)], AT)) == ["order"]
+    assert kinds(fed(Pipeline("main"), [push("order_data", v1)], AT)) == ["order"]
 
 
 def test_a_message_id_is_delivered_once() -> None:
     pipeline = Pipeline("main")
     first = push("order_data", order(filled="0.1"), "a")
-    assert kinds(pipeline.feed([first, first], AT)) == ["order", "fill"]
-    assert pipeline.feed([first, push("status", "x", "a")], AT) == []
+    assert kinds(fed(pipeline, [first, first], AT)) == ["order", "fill"]
+    assert fed(pipeline, [first, push("status", "x", "a")], AT) == []
     assert pipeline.next_seq == 3
 
 
 def test_messages_without_an_id_are_all_delivered() -> None:
     text = push("status", "x")
-    assert kinds(Pipeline("main").feed([text, text], AT)) == ["status", "status"]
+    assert kinds(fed(Pipeline("main"), [text, text], AT)) == ["status", "status"]
 
 
 def test_a_pong_is_no_event() -> None:
-    assert Pipeline("main").feed(["pong"], AT) == []
+    assert fed(Pipeline("main"), ["pong"], AT) == []
 
 
 def test_what_cant_be_read_is_one_error_with_its_text_and_the_stream_goes_on() -> None:
     bad = push("order_data", order(price="abc"), "a")
     good = push("order_data", order(), "a")
 
-    events = Pipeline("main").feed([bad, "no json", good], AT)
+    events = fed(Pipeline("main"), [bad, "no json", good], AT)
 
     assert kinds(events) == ["error", "error", "order"]
     assert [event.seq for event in events] == [1, 2, 3]
@@ -179,13 +180,13 @@ def test_what_cant_be_read_is_one_error_with_its_text_and_the_stream_goes_on() -
 def test_a_fill_that_does_not_add_up_is_an_error_and_no_order() -> None:
     far = order(quantity="1E+300", filled="1E+300", filledNotional="1")
     texts = [push("order_data", order(filled="1E-300")), push("order_data", far)]
-    events = Pipeline("main").feed(texts, AT)
+    events = fed(Pipeline("main"), texts, AT)
     assert kinds(events) == ["order", "fill", "error"]
     assert events[2].message.facts == {"path": "$.data.filledQuantity"}
 
 
 def test_text_without_utf8_is_journalled_in_a_form_that_has_it() -> None:
-    (event,) = Pipeline("main").feed(["\ud800"], AT)
+    (event,) = fed(Pipeline("main"), ["\ud800"], AT)
     assert event.raw == "\\ud800"
     msgspec.msgpack.encode(event)
 
@@ -200,7 +201,7 @@ def test_what_happens_to_the_connection_takes_its_place_in_the_sequence() -> Non
     assert pipeline.connected(connected, AT) == ConnectedEvent(
         7, "main", "", AT, "stream", False, "", connected
     )
-    (status,) = pipeline.feed([push("status", "x")], AT)
+    (status,) = fed(pipeline, [push("status", "x")], AT)
     assert status.seq == 8
     assert pipeline.disconnected(disconnected, AT) == DisconnectedEvent(
         9, "main", "", AT, "stream", False, "", disconnected
@@ -215,7 +216,7 @@ def test_what_happens_to_the_connection_takes_its_place_in_the_sequence() -> Non
 
 def test_rest_brings_what_the_stream_did_not_in_the_order_of_time() -> None:
     pipeline = Pipeline("main")
-    pipeline.feed([push("order_data", order(1)), push("master_data", master_order(1))], AT)
+    fed(pipeline, [push("order_data", order(1)), push("master_data", master_order(1))], AT)
 
     events = pipeline.catch_up(
         [json.dumps(master_order(9, "0.3", status="COMPLETED")), json.dumps(master_order(1))],
@@ -253,7 +254,7 @@ def test_rest_brings_what_the_stream_did_not_in_the_order_of_time() -> None:
 
 def test_a_state_from_rest_with_other_digits_is_the_same_state() -> None:
     pipeline = Pipeline("main")
-    pipeline.feed([push("order_data", order(1, "0.10"))], AT)
+    fed(pipeline, [push("order_data", order(1, "0.10"))], AT)
     again = json.dumps(order(1, "0.1", updatedAt=START + 1))
     assert pipeline.catch_up([], [again, again], AT) == []
 
@@ -262,7 +263,8 @@ def test_what_rest_brought_is_dropped_from_the_stream() -> None:
     pipeline = Pipeline("main")
     rest = pipeline.catch_up([json.dumps(master_order(1))], [json.dumps(order(2, "0.1"))], AT)
     assert kinds(rest) == ["master_order", "order", "fill"]
-    stream = pipeline.feed(
+    stream = fed(
+        pipeline,
         [
             push("master_data", master_order(1), "a"),
             push("order_data", order(2, "0.1"), "b"),
@@ -275,17 +277,17 @@ def test_what_rest_brought_is_dropped_from_the_stream() -> None:
 
 def test_rest_does_not_take_an_order_back_in_time() -> None:
     pipeline = Pipeline("main")
-    pipeline.feed([push("master_data", master_order(9, "0.3", status="COMPLETED"))], AT)
+    fed(pipeline, [push("master_data", master_order(9, "0.3", status="COMPLETED"))], AT)
     assert pipeline.catch_up([json.dumps(master_order(5, "0.1"))], [], AT) == []
 
 
 def test_a_v1_stream_and_rest_tell_a_fill_once() -> None:
     pipeline = Pipeline("main")
-    assert kinds(pipeline.feed([push("data", v1_fill(0.1, 1))], AT)) == ["fill"]
+    assert kinds(fed(pipeline, [push("data", v1_fill(0.1, 1))], AT)) == ["fill"]
     rest = pipeline.catch_up([], [json.dumps(order(5, "0.3"))], AT)
     assert kinds(rest) == ["order", "fill"]
     assert rest[1].message.filled_qty == 0.2
-    assert pipeline.feed([push("data", v1_fill(0.2, 4))], AT) == []
+    assert fed(pipeline, [push("data", v1_fill(0.2, 4))], AT) == []
 
 
 def test_a_v1_fill_that_was_lost_behind_its_order_comes_alone_and_once() -> None:
@@ -298,7 +300,7 @@ def test_a_v1_fill_that_was_lost_behind_its_order_comes_alone_and_once() -> None
         "cum_filled_qty": 0.3,
         "timestamp": START + 5,
     }
-    told = pipeline.feed([push("order_data", state)], AT)
+    told = fed(pipeline, [push("order_data", state)], AT)
     rest = [json.dumps(order(5, "0.3"))]
     told += pipeline.catch_up([], rest, AT)
     assert kinds(told) == ["order", "fill"]
@@ -357,7 +359,7 @@ def take(pipeline: Pipeline, step: tuple[str, Any]) -> list[AnyEvent]:
     what, texts = step
     match what:
         case "feed":
-            return pipeline.feed(texts, AT)
+            return fed(pipeline, texts, AT)
         case "catch_up":
             masters, children = ([json.dumps(item) for item in items] for items in texts)
             return pipeline.catch_up(masters, children, AT)
@@ -414,7 +416,7 @@ def test_any_text_is_an_event_or_a_duplicate_and_never_a_raise(texts: list[str])
     pipeline = Pipeline("main")
     for text in texts:
         before = pipeline.next_seq
-        events = pipeline.feed([text], AT)
+        events = fed(pipeline, [text], AT)
         assert [event.seq for event in events] == list(range(before, pipeline.next_seq))
         assert all(event.raw == text for event in events)
         if kinds(events) == ["error"]:
@@ -426,6 +428,6 @@ def test_any_text_is_an_event_or_a_duplicate_and_never_a_raise(texts: list[str])
 @given(value=st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.lists(st.none()))
 def test_any_value_in_any_field_is_an_order_or_one_error(field: str, value: Any) -> None:
     text = push("order_data", order(**{field: value}), "a")
-    events = Pipeline("main").feed([text], AT)
+    events = fed(Pipeline("main"), [text], AT)
     assert kinds(events) in (["order"], ["order", "fill"], ["error"])
     assert events[0].raw == text

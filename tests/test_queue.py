@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qehost.messages import StatusEvent
-from qehost.queue import BatchReader, BatchWriter, decode_events, encode_events
+from qehost.queue import BatchReader, BatchWriter
+from qehost.records import decode_events, encode_events
 
 LIMIT = 4 * 2**20
 

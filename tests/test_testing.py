@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 import pytest
+from fed import fed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,7 +94,7 @@ def test_a_message_is_what_the_product_makes_of_the_raw_text(origin: Any) -> Non
     ]
     pipeline = Pipeline("main")
     if origin == "stream":
-        told = [e for event in made for e in pipeline.feed([event.raw], event.received_at)]
+        told = [e for event in made for e in fed(pipeline, [event.raw], event.received_at)]
     else:
         told = pipeline.catch_up([made[0].raw], [made[1].raw], made[0].received_at)
     assert [event.message for event in told[:2]] == [event.message for event in made]
@@ -178,12 +179,12 @@ def test_currencies_follow_from_the_symbol() -> None:
 
 def test_a_derived_fill_has_the_text_of_its_child_order() -> None:
     partial = fill(quantity="0.10", price="5.0", cum_quantity="0.30")
-    told, derived = Pipeline("main").feed([partial.raw], partial.received_at)
+    told, derived = fed(Pipeline("main"), [partial.raw], partial.received_at)
     assert told.kind == "order"
     assert isinstance(derived, FillEvent)
     assert detail(derived).quantity == Decimal("0.30")
     whole = fill(quantity="0.10000000", price="61234.50")
-    _, derived = Pipeline("main").feed([whole.raw], whole.received_at)
+    _, derived = fed(Pipeline("main"), [whole.raw], whole.received_at)
     assert isinstance(derived, FillEvent)
     assert str(detail(derived)) == str(detail(whole))
     assert derived.message == whole.message
@@ -191,7 +192,7 @@ def test_a_derived_fill_has_the_text_of_its_child_order() -> None:
 
 def test_a_pushed_fill_is_read_from_its_own_text() -> None:
     event = fill(origin="stream", quantity="0.10000000000000000001", price=5)
-    (told,) = Pipeline("main").feed([event.raw], event.received_at)
+    (told,) = fed(Pipeline("main"), [event.raw], event.received_at)
     assert told.message == event.message
     assert str(detail(event).quantity) == "0.10000000000000000001"
 
@@ -241,7 +242,7 @@ def test_the_products_pipeline_makes_the_same_events_of_the_same_texts() -> None
         event
         for each in made
         if each.origin == "stream"
-        for event in pipeline.feed([each.raw], each.received_at)
+        for event in fed(pipeline, [each.raw], each.received_at)
     ]
     assert told == made
 

@@ -10,7 +10,7 @@ import msgspec
 from qehost.cli.journal_table import pretty_json, print_letter, print_letters
 from qehost.cli.state_folder import where
 from qehost.host.dead_letters import DeadLetter, DeadLetters
-from qehost.queue import decode_events
+from qehost.records import decode_events
 from qehost.state import StateFolder
 
 __all__ = ["dead_letters"]

@@ -30,7 +30,7 @@ from qehost.journal.export import event_from_dict
 from qehost.journal.search import Wanted
 from qehost.logs import LogSettings, secrets_of, set_up
 from qehost.messages import AnyEvent
-from qehost.queue import encode_events
+from qehost.records import encode_events
 from qehost.settings import Settings
 from qehost.state import StateFolder
 from qehost.status import PluginStatistics

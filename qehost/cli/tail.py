@@ -18,7 +18,7 @@ from qehost.journal.reader import JournalReader
 from qehost.journal.search import Wanted
 from qehost.journal.segments import Batch
 from qehost.messages import AnyEvent
-from qehost.queue import decode_events
+from qehost.records import decode_events
 from qehost.state import StateFolder
 
 __all__ = ["command"]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from qehost.connection.catch_up import OVERLAP
 from qehost.journal import Batch, Journal, JournalReader
-from qehost.messages import AnyEvent, ConnectedEvent, DisconnectedEvent, ErrorEvent
+from qehost.messages import ConnectedEvent, DisconnectedEvent, ErrorEvent
 from qehost.pipeline import Pipeline
-from qehost.queue import decode_events
+from qehost.records import Record, Texts, decode_records
 
 __all__ = ["Listening", "restore"]
 
@@ -22,7 +22,7 @@ SETTLED = 300 * 10**9
 
 
 class Listening:
-    """Until when the stream was heard, by the events of earlier processes in their order.
+    """Until when the stream was heard, by the records of earlier processes in their order.
 
     The time of the last event would not do: a run that could not connect tells so, for hours.
     """
@@ -32,17 +32,19 @@ class Listening:
         self._gap_since = 0
         self._gap_told = 0
 
-    def note(self, events: Iterable[AnyEvent]) -> None:
-        for event in events:
-            if isinstance(event, ConnectedEvent):
-                self._heard = self._gap_told = event.received_at
-                self._gap_since = event.message.down_since
-            elif isinstance(event, DisconnectedEvent):
-                self._heard = event.message.last_heard or event.received_at
-            elif isinstance(event, ErrorEvent) and event.message.code == "gap":
-                self._gap_told = event.received_at
-            elif event.origin == "stream" and event.raw:
-                self._heard = event.received_at
+    def note(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if isinstance(record, Texts):
+                self._heard = record.received_at
+            elif isinstance(record, ConnectedEvent):
+                self._heard = self._gap_told = record.received_at
+                self._gap_since = record.message.down_since
+            elif isinstance(record, DisconnectedEvent):
+                self._heard = record.message.last_heard or record.received_at
+            elif isinstance(record, ErrorEvent) and record.message.code == "gap":
+                self._gap_told = record.received_at
+            elif record.origin == "stream" and record.raw:
+                self._heard = record.received_at
 
     @property
     def until(self) -> int:
@@ -61,9 +63,9 @@ def restore(account: str, journal: Journal) -> tuple[Pipeline, int]:
     pipeline, listening = Pipeline(account), Listening()
     with JournalReader(journal.folder) as reader:
         for batch in _newest(reader):
-            events = decode_events(batch.events)
-            pipeline.restore(events)
-            listening.note(events)
+            records = decode_records(batch.events)
+            pipeline.restore(records)
+            listening.note(records)
     # The journal also counts events that it could not hold.
     pipeline.next_seq = max(journal.last_seq() + 1, pipeline.next_seq)
     return pipeline, listening.until

@@ -25,8 +25,9 @@ from qehost.connection.stream import Stream, open_stream
 from qehost.control import ConnectionTask
 from qehost.errors import ConnectError, ConnectionLost, HandshakeError
 from qehost.errors import WebsocketClientError as StreamError
-from qehost.messages import AnyEvent, Connected, Disconnected
+from qehost.messages import Connected, Disconnected
 from qehost.pipeline import Pipeline
+from qehost.records import Record
 from qehost.rest.account import account_api
 
 __all__ = ["Link", "State"]
@@ -45,7 +46,7 @@ HANDOVER = 5.0
 """Seconds that a new key's connection may take to be open after the venue ended the old one."""
 NEVER = float("inf")
 
-Emit = Callable[[Sequence[AnyEvent]], None]
+Emit = Callable[[Sequence[Record]], None]
 
 
 class State:

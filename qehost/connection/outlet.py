@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from qehost.errors import JournalError
-from qehost.messages import AnyEvent
-from qehost.queue import BatchWriter, encode_events
+from qehost.queue import BatchWriter
+from qehost.records import Record, encode_events, first_seq, last_seq
 
 __all__ = ["Outlet"]
 
@@ -66,17 +66,19 @@ class Outlet:
         writer.nudge()
         self._writers[host] = writer
 
-    def emit(self, events: Sequence[AnyEvent]) -> None:
-        if not events:
+    def emit(self, records: Sequence[Record]) -> None:
+        if not records:
             return
-        batch = encode_events(events)
-        problem = self._keep(batch, events)
+        first, last = records[0], records[-1]
+        numbers = first_seq(first), last_seq(last)
+        batch = encode_events(records)
+        problem = self._keep(batch, *numbers, first.received_at, last.received_at)
         lost_for = []
         for host, writer in list(self._writers.items()):
             if writer.closed:
                 del self._writers[host]
             elif not writer.offer(batch) and (problem or self._journal is None):
-                self.lost += len(events)
+                self.lost += numbers[1] - numbers[0] + 1
                 lost_for.append(host)
         if problem and self._clock() >= self._say_at:
             self._say_at = self._clock() + SAY_EVERY
@@ -98,22 +100,23 @@ class Outlet:
             writer.close()
         self._writers.clear()
 
-    def _keep(self, batch: bytes, events: Sequence[AnyEvent]) -> JournalError | None:
+    def _keep(
+        self, batch: bytes, first_seq: int, last_seq: int, first_at: int, last_at: int
+    ) -> JournalError | None:
         """Journal a batch; why that was not possible."""
         if self._journal is None:
             return None
-        first, last = events[0], events[-1]
         try:
             # Also while it fails: it says so at once, and it counts the events that it misses.
-            self._journal.append(batch, first.seq, last.seq, first.received_at, last.received_at)
+            self._journal.append(batch, first_seq, last_seq, first_at, last_at)
         except JournalError as error:
-            self._unprotected += len(events)
+            self._unprotected += last_seq - first_seq + 1
             return error
         if self._unprotected:
             log.warning(
                 "the journal can be written again; the %d events before event %d are not in it",
                 self._unprotected,
-                first.seq,
+                first_seq,
             )
             self._unprotected = 0
             self._say_at = 0.0

@@ -18,8 +18,8 @@ from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_
 from qehost.connection.errands import Errands
 from qehost.connection.session import Doubt, MuteWatch
 from qehost.errors import GapError
-from qehost.messages import AnyEvent
 from qehost.pipeline import Pipeline
+from qehost.records import Record
 from qehost.rest import API
 from qehost.settings import ConnectionSettings
 
@@ -45,7 +45,7 @@ class Recovery:
         api: API,
         settings: ConnectionSettings,
         pipeline: Pipeline,
-        emit: Callable[[Sequence[AnyEvent]], None],
+        emit: Callable[[Sequence[Record]], None],
         tell: Callable[[GapError | None], None],
         errands: Errands,
     ) -> None:

@@ -72,7 +72,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     `at` is epoch ns.  `cause` is `raised` (`detail` is the traceback) or `died` (`detail` says how
     the process ended: `signal SIGSEGV`).  `count` is how often it has gone wrong.  `state` is
     `dead`, `retry` (to be delivered again) or `delivered` (that went well).  `event` is the one
-    event as `qehost.queue.encode_events` makes it of a list.
+    event as `qehost.records.encode_events` makes it of a list.
     """
 
     id: int

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from qehost.errors import JournalError
 from qehost.host.dead_letters import DeadLetter, DeadLetters
 from qehost.messages import Event
-from qehost.queue import encode_events
+from qehost.records import encode_events
 
 __all__ = ["LetterBox"]
 

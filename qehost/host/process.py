@@ -48,7 +48,8 @@ from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
 from qehost.logs import hide, secrets_in
 from qehost.messages import AnyEvent
-from qehost.queue import BatchReader, decode_events
+from qehost.queue import BatchReader
+from qehost.records import decode_events
 from qehost.state import StateFolder
 
 __all__ = ["main"]

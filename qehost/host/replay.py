@@ -21,7 +21,7 @@ from qehost.host.dispatch import HOOKS
 from qehost.host.finding import find
 from qehost.host.loading import load
 from qehost.logs import LogSettings
-from qehost.queue import decode_events
+from qehost.records import decode_events
 from qehost.settings import PluginSettings
 
 __all__ = ["OTHER", "ReplayTask", "main"]

@@ -46,7 +46,7 @@ append_statement = f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 class Batch(NamedTuple):
     """Events `first_seq` to `last_seq`, received from `first_at` to `last_at` (epoch ns).
 
-    `events` is what `qehost.queue.encode_events` made of them.
+    `events` is what `qehost.records.encode_events` made of them.
     """
 
     first_seq: int

@@ -37,6 +37,9 @@ log = logging.getLogger("qehost.journal")
 WRITER_WAIT = 5.0
 # How often the keeper looks (seconds): what a power cut may cost with durability "process".
 KEEPER_INTERVAL = 1.0
+# Files whose end waits for a calm second: copying a log into its database takes as long as writing
+# it did, and in a burst that time belongs to the events.
+LEFT_OPEN = 4
 
 
 class Journal:
@@ -101,7 +104,7 @@ class Journal:
     def append(
         self, events: bytes, first_seq: int, last_seq: int, first_at: int, last_at: int
     ) -> None:
-        """Write one batch: `events` as `qehost.queue.encode_events` made them, times in epoch ns.
+        """Write one batch: `events` as `qehost.records.encode_events` made them, times in epoch ns.
 
         Raises JournalError at once if it can't be written.  The batch is then not in the journal
         and will not get there; its numbers count as given all the same.
@@ -154,7 +157,7 @@ class Journal:
         self._retired.extend(file for file in (self._active, self._spare) if file is not None)
         self._active = self._spare = None
         self._problem = JournalError(str(self.folder), "is closed")
-        self._finish_retired()
+        self._finish_retired(0)
         self._release()
 
     def __enter__(self) -> Journal:
@@ -199,12 +202,13 @@ class Journal:
         for path in left:
             seal(path)
         while not self._stopping:
-            self._wake.wait(KEEPER_INTERVAL)
+            before = self._high_water[0]
+            calm = not self._wake.wait(KEEPER_INTERVAL) and self._high_water[0] == before
             self._wake.clear()
             # The next file before the last one's end, which can take a second.
             if self._spare is None and not self._stopping:
                 self._look_after()
-            self._finish_retired()
+            self._finish_retired(0 if calm else LEFT_OPEN)
 
     def _look_after(self) -> None:
         active = self._active
@@ -253,8 +257,8 @@ class Journal:
         except OSError:
             return True  # The folder is gone; making the file tells what is wrong.
 
-    def _finish_retired(self) -> None:
-        while self._retired:
+    def _finish_retired(self, leave: int) -> None:
+        while len(self._retired) > leave:
             path, db = self._retired.popleft()
             try:
                 # In a statement, since that lets the other thread run; closing might not.

@@ -86,7 +86,7 @@ def _run(task: ConnectionTask, newest: Sequence[bytes], program: Control, events
     from qehost.connection.process import Connection
     from qehost.journal import Journal
     from qehost.pipeline import Pipeline
-    from qehost.queue import decode_events
+    from qehost.records import decode_records
     from qehost.state import StateFolder
 
     if task.state_dir:
@@ -98,7 +98,7 @@ def _run(task: ConnectionTask, newest: Sequence[bytes], program: Control, events
         return
     pipeline, listening = Pipeline(task.account), Listening()
     for batch in newest:
-        earlier = decode_events(batch)
+        earlier = decode_records(batch)
         pipeline.restore(earlier)
         listening.note(earlier)
     connection = Connection(task, program, None, pipeline, listening.until)

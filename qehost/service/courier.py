@@ -17,7 +17,7 @@ from qehost.messages import (
     DisconnectedEvent,
     ErrorEvent,
 )
-from qehost.queue import decode_events
+from qehost.records import decode_events
 from qehost.service.inbox import Died, Inbox
 from qehost.service.place import Missing, Place
 from qehost.service.presence import Presence

@@ -15,7 +15,7 @@ from qehost.errors import GapError, JournalError
 from qehost.host.cursors import Marks
 from qehost.journal import Batch, JournalReader
 from qehost.messages import AnyEvent
-from qehost.queue import decode_events
+from qehost.records import decode_events
 from qehost.settings import JournalSettings
 from qehost.state import StateFolder
 from qehost.supervision.upkeep import Upkeep

@@ -13,7 +13,7 @@ from qehost.host.dead_letters import DeadLetters
 from qehost.host.poison import Death, Poison
 from qehost.journal.reader import JournalReader
 from qehost.journal.segments import Batch
-from qehost.queue import decode_events, encode_events
+from qehost.records import decode_events, encode_events
 from qehost.state import StateFolder
 
 __all__ = ["Deaths", "Inquest", "event_bytes", "where"]

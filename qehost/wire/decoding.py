@@ -52,6 +52,7 @@ __all__ = [
     "decode",
     "decode_object",
     "detail",
+    "glance",
     "push_message",
     "read_inner",
     "read_outer",
@@ -141,6 +142,23 @@ def read_inner(outer: Outer, text: str) -> Decoded:
         if type_ in _V2_SHAPES or type_ == "data":
             raise _no_object(outer.data, str(error), text, "$.data") from None
         return Decoded(type_, outer.message_id, None, None)
+
+
+def glance(outer: Outer) -> Shape | None:
+    """The object in an outer message, by the fast way alone and without a message made of it.
+
+    None: that is not enough for this one, `read_inner` tells what it is.
+    """
+    type_, data = outer.type, outer.data
+    try:
+        if data.startswith('{"type":'):
+            return None if type_ in _TEXT_TYPES else _V1.decode(data)
+        if type_ in _V2:
+            shape = _V2[type_](data)
+            return None if shape.type else shape
+    except _REFUSED:
+        pass
+    return None
 
 
 def decode_object(type_: str, text: str) -> Decoded:

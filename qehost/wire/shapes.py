@@ -48,6 +48,7 @@ __all__ = [
     "V2MasterOrder",
     "V2Order",
     "Whole",
+    "changed_ms",
     "fill_message_v1",
     "master_order_message",
     "master_order_message_v1",
@@ -159,7 +160,7 @@ class V2Order(Running, rename="camel", gc=False):
 
 def master_order_message(order: V2MasterOrder) -> MasterOrderMessage:
     """Raises Unreadable where a time can't be read."""
-    moment = _changed_ms(order)
+    moment = changed_ms(order)
     return MasterOrderMessage(
         "master_order",
         order.master_order_id,
@@ -186,7 +187,6 @@ def order_message(order: V2Order) -> OrderMessage:
     filled_text = order.filled_quantity
     quantity_text = order.quantity
     try:
-        moment = epoch_ms(order.updated_at or order.created_at)
         created_time = created_ms(order.order_created_time)
         quantity = _float(quantity_text)
         filled = _float(filled_text)
@@ -194,6 +194,7 @@ def order_message(order: V2Order) -> OrderMessage:
         _float(order.filled_notional)
     except ValueError:
         raise _first_unreadable(order) from None
+    moment = changed_ms(order)
     if not filled:
         remaining = quantity
     elif filled_text == quantity_text:
@@ -224,6 +225,18 @@ def order_message(order: V2Order) -> OrderMessage:
     )
 
 
+def changed_ms(order: V2MasterOrder | V2Order) -> int:
+    """When the order changed last, epoch ms; 0 where the venue does not say.
+
+    Raises Unreadable where the time can't be read.
+    """
+    try:
+        return epoch_ms(order.updated_at or order.created_at)
+    except ValueError:
+        field = "updatedAt" if order.updated_at else "createdAt"
+        raise Unreadable(field, order.updated_at or order.created_at, "is no time") from None
+
+
 def number(text: str) -> float:
     """The float nearest to a number in plain ASCII.  Raises ValueError for all else.
 
@@ -249,13 +262,6 @@ def _difference(quantity: str, filled: str) -> float:
         raise Unreadable("filledQuantity", filled, f"can't be subtracted from {quantity}") from None
 
 
-def _changed_ms(order: V2MasterOrder) -> int:
-    try:
-        return epoch_ms(order.updated_at or order.created_at)
-    except ValueError:
-        raise _unreadable_time(order) from None
-
-
 def _first_unreadable(order: V2Order) -> Unreadable:
     """The field that made `order_message` fail."""
     for field, text in (
@@ -268,16 +274,7 @@ def _first_unreadable(order: V2Order) -> Unreadable:
             _float(text)
         except ValueError:
             return Unreadable(field, text, "is no number")
-    try:
-        created_ms(order.order_created_time)
-    except ValueError:
-        return Unreadable("orderCreatedTime", order.order_created_time, "is no time")
-    return _unreadable_time(order)
-
-
-def _unreadable_time(order: V2MasterOrder | V2Order) -> Unreadable:
-    field = "updatedAt" if order.updated_at else "createdAt"
-    return Unreadable(field, order.updated_at or order.created_at, "is no time")
+    return Unreadable("orderCreatedTime", order.order_created_time, "is no time")
 
 
 # --- V1: the documented messages themselves, as objects -----------------------------------------

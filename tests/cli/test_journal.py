@@ -36,7 +36,7 @@ from qehost.messages import (
     StatusEvent,
     UnknownEvent,
 )
-from qehost.queue import encode_events
+from qehost.records import encode_events
 from qehost.state import StateFolder
 
 MASTER = MasterOrderMessage(

@@ -16,7 +16,7 @@ import pytest
 from qehost.host.cursors import Marks, cursors_of
 from qehost.journal import Journal
 from qehost.messages import AnyEvent, OrderEvent, OrderMessage, StatusEvent
-from qehost.queue import encode_events
+from qehost.records import encode_events
 from qehost.state import StateFolder
 
 QEHOST = [sys.executable, "-c", "from qehost.cli import main; main(prog_name='qehost')"]

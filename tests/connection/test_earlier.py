@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from fed import fed
 
 from qehost.connection import earlier
 from qehost.connection.earlier import Listening, restore
@@ -14,7 +15,7 @@ from qehost.errors import ConnectError, GapError
 from qehost.journal import Journal
 from qehost.messages import AnyEvent, Connected, Disconnected
 from qehost.pipeline import Pipeline
-from qehost.queue import encode_events
+from qehost.records import encode_events
 
 SECOND = 10**9
 START = 1_790_000_000 * SECOND
@@ -51,7 +52,7 @@ class Told:
         self.events.append(self.pipeline.disconnected(message, START + at * SECOND))
 
     def message(self, at: int) -> None:
-        self.events += self.pipeline.feed([status(at)], START + at * SECOND)
+        self.events += fed(self.pipeline, [status(at)], START + at * SECOND)
 
     def error(self, at: int, error: ConnectError | GapError) -> None:
         self.events.append(self.pipeline.problem(error, START + at * SECOND))
@@ -103,8 +104,8 @@ def test_what_was_delivered_is_known_and_the_numbers_go_on(tmp_path):
     with journal_of(tmp_path, [told.events[:4], told.events[4:]]) as journal:
         pipeline, until = restore("main", journal)
     assert until == START + 9 * SECOND
-    assert pipeline.feed([status(9)], START) == []
-    [event] = pipeline.feed([status(10)], START)
+    assert fed(pipeline, [status(9)], START) == []
+    [event] = fed(pipeline, [status(10)], START)
     assert event.seq == 10
 
 
@@ -120,8 +121,8 @@ def test_busy_minutes_are_remembered_whole(seconds_apart, remembered, tmp_path, 
     monkeypatch.setattr(earlier, "REMEMBER", 4)
     told = Told()
     for number in range(10):
-        told.events += told.pipeline.feed([status(number)], START + number * seconds_apart * SECOND)
+        told.events += fed(told.pipeline, [status(number)], START + number * seconds_apart * SECOND)
     with journal_of(tmp_path, [[event] for event in told.events]) as journal:
         pipeline, _ = restore("main", journal)
-    assert (pipeline.feed([status(0)], START) == []) is remembered
-    assert pipeline.feed([status(9)], START) == []
+    assert (fed(pipeline, [status(0)], START) == []) is remembered
+    assert fed(pipeline, [status(9)], START) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import selectors
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from qehost.logs import LogSettings
 from qehost.messages import AnyEvent
 from qehost.network.dial import tls_context
 from qehost.pipeline import Pipeline
+from qehost.records import Record, expand
 from qehost.secret import Secret
 from qehost.settings import AccountSettings, ConnectionSettings, HostSettings, JournalSettings
 from qehost.simulator import Venue
@@ -59,12 +60,15 @@ class Desk:
             ),
             tls_context(),
             pipeline or Pipeline("main"),
-            self.events.extend,
+            self._take,
             self.errands,
             self._watch,
             self.selector.unregister,
             last_heard,
         )
+
+    def _take(self, records: Sequence[Record]) -> None:
+        self.events += expand(records)
 
     def _watch(self, stream: Stream) -> None:
         self.selector.register(stream, selectors.EVENT_READ, self.link.receive)

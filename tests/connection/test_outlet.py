@@ -11,7 +11,8 @@ import pytest
 from qehost.connection.outlet import Outlet
 from qehost.errors import JournalError
 from qehost.messages import AnyEvent, StatusEvent
-from qehost.queue import BatchReader, decode_events
+from qehost.queue import BatchReader
+from qehost.records import decode_events
 
 
 class Journal:

@@ -12,7 +12,7 @@ from running import QUICK, Run
 
 from qehost.journal.reader import JournalReader
 from qehost.journal.segments import Batch
-from qehost.queue import decode_events
+from qehost.records import decode_events
 from qehost.simulator import Venue
 from qehost.state import StateFolder
 

@@ -12,7 +12,7 @@ from qehost.host import letterbox
 from qehost.host.dead_letters import DeadLetters
 from qehost.host.letterbox import LetterBox
 from qehost.messages import StatusEvent
-from qehost.queue import decode_events
+from qehost.records import decode_events
 
 
 def event(seq: int) -> StatusEvent:

@@ -22,7 +22,7 @@ from qehost.journal import Batch, Damage, Journal, JournalReader, segments
 from qehost.journal.pruning import journal_bytes, prune
 from qehost.journal.search import Wanted, find
 from qehost.messages import StatusEvent
-from qehost.queue import decode_events, encode_events
+from qehost.records import decode_events, encode_events
 
 SECOND = 10**9
 

@@ -19,7 +19,7 @@ from qehost.journal import Damage, Journal, JournalReader
 from qehost.journal.pruning import prune
 from qehost.journal.segments import segments
 from qehost.messages import StatusEvent
-from qehost.queue import decode_events, encode_events
+from qehost.records import decode_events, encode_events
 from qehost.state import StateFolder
 
 ACCOUNT, PLUGIN = "main", "sink"

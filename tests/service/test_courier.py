@@ -19,7 +19,8 @@ from qehost.messages import (
     Problem,
     StatusEvent,
 )
-from qehost.queue import BatchReader, BatchWriter, encode_events
+from qehost.queue import BatchReader, BatchWriter
+from qehost.records import encode_events
 from qehost.service.courier import Courier
 from qehost.service.inbox import Died, Inbox
 from qehost.service.place import InMemory

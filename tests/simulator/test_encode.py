@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fed import fed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def test_what_the_venue_writes_in_v2_reads_back_without_a_loss(seed: int, as_obj
     for number, update in enumerate(history(seed, 200)):
         ((_, text),) = pushes(update, f"m-{number}", "user-1", "v2", as_object=as_object)
 
-        first, *derived = pipeline.feed([text.decode()], 1)
+        first, *derived = fed(pipeline, [text.decode()], 1)
 
         assert wire.detail(first) == update.subject
         assert [wire.detail(event) for event in derived] == ([update.fill] if update.fill else [])
@@ -129,7 +130,7 @@ def test_what_the_venue_writes_in_v1_reads_back(seed: int) -> None:
     for number, update in enumerate(history(seed, 200)):
         texts = [text.decode() for _, text in pushes(update, f"m-{number}", "user-1", "v1")]
 
-        events = pipeline.feed(texts, 1)
+        events = fed(pipeline, texts, 1)
 
         subject = update.subject
         if isinstance(subject, OrderDetail):

@@ -11,7 +11,7 @@ from qehost.host.cursors import Marks
 from qehost.journal import Journal
 from qehost.logs import LogSettings
 from qehost.messages import StatusEvent
-from qehost.queue import encode_events
+from qehost.records import encode_events
 from qehost.settings import HostSettings, JournalSettings
 from qehost.state import StateFolder
 from qehost.supervision import boot

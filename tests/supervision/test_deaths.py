@@ -12,7 +12,7 @@ from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
 from qehost.journal import Journal
 from qehost.messages import StatusEvent
-from qehost.queue import decode_events, encode_events
+from qehost.records import decode_events, encode_events
 from qehost.state import StateFolder
 from qehost.supervision.deaths import Deaths, where
 

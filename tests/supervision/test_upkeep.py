@@ -12,7 +12,7 @@ from qehost.journal import Journal
 from qehost.journal.reader import JournalReader
 from qehost.journal.segments import Batch
 from qehost.messages import StatusEvent
-from qehost.queue import encode_events
+from qehost.records import encode_events
 from qehost.state import StateFolder
 from qehost.supervision.upkeep import Upkeep
 

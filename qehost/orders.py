@@ -1,0 +1,326 @@
+"""What is known of each order: its newest state, and how much of it is filled.  No I/O.
+
+By the state, the same change by stream and by REST is told from a new one.  By the running fill it
+is told whether an update of a V2 child order brings a fill.  Both stand in one record, since each
+message looks its order up once.
+
+The venue's figures stay text: most updates are told apart by comparing it, and what a fill is
+exactly is worked out where the fill is needed (`fills`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, DecimalException
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from qehost.fills import NOTHING_BEFORE, Before, derive, fill_message, notional_of
+from qehost.times import created_ms
+from qehost.wire import Shape
+from qehost.wire.shapes import (
+    EXACT,
+    V1Fill,
+    V1MasterOrder,
+    V1Order,
+    V2MasterOrder,
+    V2Order,
+    changed_ms,
+    order_message,
+)
+
+__all__ = ["Lost", "Orders"]
+
+Key: TypeAlias = str | tuple[str, str]
+"""A master order's id; of a child order that and its own.  The exchanges number their orders for
+each symbol, so an id of theirs is unique within one master order only."""
+
+Figures: TypeAlias = tuple[str, str, str, str, str]
+"""Of a V2 child order: filledQuantity, filledNotional, averagePrice, quantity, orderCreatedTime."""
+
+Push: TypeAlias = tuple[float, float, int]
+"""Of a V1 fill: filled_qty, fill_price, fill_time."""
+
+State: TypeAlias = tuple[str, float]
+"""Status and cumulative filled quantity: with the venue's time they tell one state from another.
+
+They are values, because REST and stream may write one state with different text (`"0.10"` and
+`"0.1"`).
+"""
+
+_NO_FIGURES: Figures = ("", "", "", "", "")
+_AT_ONE_TIME = 16  # states of one order that are told apart: of one time, or from REST
+_PLAIN_DIGITS = 160  # of all figures together; nothing that is worked out of so few needs 400
+_PUSHES_KEPT = 16
+_ROUNDED = 1.000000001
+"""V1's quantities are floats, so sums of them may be off by their last digits."""
+
+
+class Lost(NamedTuple):
+    """Where V1 pushes the fills by themselves, REST may tell a state that is known, and by it that
+    a push was lost."""
+
+    before: Before
+
+
+class _Order(msgspec.Struct, gc=False):
+    moment: int = -1  # the venue's newest time, epoch ms
+    states: tuple[State, ...] = ()  # those of that time
+    from_rest: tuple[tuple[int, State], ...] = ()  # what REST told, whatever its time
+    figures: Figures = _NO_FIGURES  # the last ones; they have been checked
+    filled: float = 0.0  # by those
+    top: Before = NOTHING_BEFORE  # the running fill where most was filled
+    most: float = 0.0  # the quantity in it
+    plain: bool = True  # whether it is made of few and plain digits
+    pushes: list[Push] | None = None  # V1's fills that are not in `top` yet
+    pushed_until: int = 0  # epoch ms of the newest of those that are
+    announced: float = 0.0  # the filled quantity by V1's own messages about the order
+    derived_until: int = 0  # epoch ms of the last growth
+
+
+class Orders:
+    """The memory of one account's orders: at least of the `size` that changed last.
+
+    Records stand in two generations.  What changes moves to the younger one, and when that is full,
+    the older one goes: bit by bit, since to free thousands of records at once takes milliseconds.
+    """
+
+    def __init__(self, size: int = 20_000) -> None:
+        self._size = size
+        self._young: dict[Key, _Order] = {}
+        self._old: dict[Key, _Order] = {}
+        self._going: dict[Key, _Order] = {}
+        # The newest time in what was forgotten, in the old generation and in the young one.
+        self._gone_until = self._old_until = self._young_until = 0
+        self.now = 2**63
+        """Epoch ms.  A time of the venue that lies behind it is taken for this one: otherwise one
+        absurd time would silence the fills of new orders for ever."""
+        self._kinds: dict[type, Callable[[Any, bool], Before | Lost | bool]] = {
+            V2Order: self._v2_order,
+            V1Order: self._v1_order,
+            V1Fill: self._v1_fill,
+            V2MasterOrder: self._v2_master_order,
+            V1MasterOrder: self._v1_master_order,
+        }
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def note(self, shape: Shape, from_rest: bool = False) -> Before | Lost | bool:
+        """Remember what the stream, or REST, says of an order.
+
+        False: it is nothing new.  True: it is.  `Before`: it is, and more is filled than before, so
+        a fill is to be told after it; `Lost`: that fill alone.
+
+        Raises Unreadable, and remembers nothing, for a V2 child order of which no message can be
+        made, or whose fill can't be worked out.
+        """
+        return self._kinds[type(shape)](shape, from_rest)
+
+    # --- one kind each ----------------------------------------------------------------------
+
+    def _v2_order(self, shape: V2Order, from_rest: bool) -> Before | Lost | bool:
+        moment = changed_ms(shape)
+        number = shape.order_id or shape.id
+        key = shape.master_order_id, number
+        order = self._young.get(key) or self._moved(key) or self._by_venue_id(key, shape)
+        known = order is not None
+        if order is None:
+            order = _Order()
+        figures = (
+            shape.filled_quantity,
+            shape.filled_notional,
+            shape.average_price,
+            shape.quantity,
+            shape.order_created_time,
+        )
+        before: Before | None = None
+        if figures != order.figures:
+            filled, plain = _checked(shape, figures, order)
+            if filled > 0 and number:
+                before = _grown(order, shape, filled, plain)
+            if before is not None:
+                order.top = Before(*figures[:3])
+                order.most = filled
+                order.plain = plain
+                order.derived_until = max(order.derived_until, order.pushed_until, moment)
+            order.figures = figures
+            order.filled = filled
+        if not known:
+            self._place(key, order)
+            # An order that is older than one that was forgotten may be that very order, coming
+            # again.  A fill that is told twice is worse than one that its order alone tells.
+            if 0 < moment <= self._gone_until:
+                before = None
+        state = shape.status, order.filled
+        new = self._is_new(order, moment, state, from_rest, grew=before is not None)
+        if before is None:
+            return new
+        return before if new or not from_rest else Lost(before)
+
+    def _v2_master_order(self, shape: V2MasterOrder, from_rest: bool) -> bool:
+        moment = changed_ms(shape)
+        order = self._remembered(shape.master_order_id)
+        return self._is_new(order, moment, (shape.status, shape.cum_filled_qty or 0.0), from_rest)
+
+    def _v1_master_order(self, shape: V1MasterOrder, from_rest: bool) -> bool:
+        order = self._remembered(shape.master_order_id)
+        return self._is_new(order, shape.timestamp, (shape.status, 0.0), from_rest)
+
+    def _v1_order(self, shape: V1Order, from_rest: bool) -> bool:
+        order = self._remembered((shape.master_order_id, shape.order_id))
+        filled = shape.cum_filled_qty
+        # It comes before the fill itself is pushed.
+        if filled > order.announced:
+            order.announced = filled
+        return self._is_new(order, shape.timestamp, (shape.status, filled), from_rest)
+
+    def _v1_fill(self, shape: V1Fill, from_rest: bool) -> bool:
+        """V1's orders come with their own fills.  But after a gap its orders are read over REST as
+        V2 has them, and then a fill is derived for what was not pushed.  A late push of the same
+        fill bears a time that the derived one covers."""
+        order = self._remembered((shape.master_order_id, shape.order_id))
+        push = shape.filled_qty, shape.fill_price, shape.fill_time
+        if 0 < shape.fill_time <= order.derived_until and not _is_announced(order, push):
+            return False
+        # They are summed up when REST tells of the order, which is rare.
+        if order.pushes is None:
+            order.pushes = []
+        order.pushes.append(push)
+        if len(order.pushes) >= _PUSHES_KEPT:
+            _add_up(order)
+        return True
+
+    # --- states -----------------------------------------------------------------------------
+
+    def _is_new(
+        self, order: _Order, moment: int, state: State, from_rest: bool, grew: bool = False
+    ) -> bool:
+        if from_rest:
+            if moment == order.moment and state in order.states:
+                return False
+            # A state in which more is filled than before counts although a newer one came.
+            if (0 < moment < order.moment and not grew) or (moment, state) in order.from_rest:
+                return False
+            order.from_rest = (*order.from_rest, (moment, state))[-_AT_ONE_TIME:]
+        elif order.from_rest and (moment, state) in order.from_rest:
+            return False
+        if moment > order.moment:
+            order.moment = moment
+            order.states = (state,)
+            if moment > self._young_until:
+                self._young_until = min(moment, self.now)
+        elif moment == order.moment and state not in order.states:
+            order.states = (*order.states, state)[-_AT_ONE_TIME:]
+        return True
+
+    # --- the two generations ----------------------------------------------------------------
+
+    def _remembered(self, key: Key) -> _Order:
+        order = self._young.get(key) or self._moved(key)
+        if order is None:
+            order = _Order()
+            self._place(key, order)
+        return order
+
+    def _moved(self, key: Key, former_key: Key | None = None) -> _Order | None:
+        """The record of the old generation, now in the young one."""
+        order = self._old.pop(former_key or key, None)
+        if order is not None:
+            self._place(key, order)
+        return order
+
+    def _by_venue_id(self, key: tuple[str, str], shape: V2Order) -> _Order | None:
+        # An order whose exchange id came later than its first update stands under the venue's id.
+        former_key = shape.master_order_id, shape.id
+        order = self._young.pop(former_key, None)
+        if order is None:
+            return self._moved(key, former_key)
+        self._young[key] = order
+        return order
+
+    def _place(self, key: Key, order: _Order) -> None:
+        self._young[key] = order
+        for _ in range(min(2, len(self._going))):
+            self._going.popitem()
+        if len(self._young) >= self._size:
+            self._going, self._old, self._young = self._old, self._young, {}
+            self._gone_until = max(self._gone_until, self._old_until)
+            self._old_until, self._young_until = self._young_until, 0
+
+
+def _checked(shape: V2Order, figures: Figures, order: _Order) -> tuple[float, bool]:
+    """The filled quantity, and whether all figures are few and plain digits.
+
+    Raises Unreadable where no message can be made of them.
+    """
+    filled, notional, average, quantity, created = figures
+    digits = f"{filled}{notional}{average}{quantity}"
+    if len(digits) <= _PLAIN_DIGITS and digits.isascii() and digits.replace(".", "").isdecimal():
+        try:
+            for text in (notional, average, quantity):
+                if text:
+                    float(text)
+            if created != order.figures[4]:
+                created_ms(created)
+            return float(filled or 0), True
+        except ValueError:
+            pass  # 1.2.3: told with its name by the careful way
+    return order_message(shape).cum_filled_qty, False
+
+
+def _grown(order: _Order, shape: V2Order, filled: float, plain: bool) -> Before | None:
+    """What was filled before; None unless more is filled now.  Raises Unreadable."""
+    if order.pushes:
+        _add_up(order)
+    before = order.top
+    if filled <= order.most:
+        # Floats may be equal where the figures are not.
+        if filled < order.most:
+            return None
+        if Decimal(shape.filled_quantity) <= Decimal(before.filled_quantity):
+            return None
+    if not (plain and order.plain):
+        fill_message(derive(order_message(shape), shape, before))
+    return before
+
+
+def _add_up(order: _Order) -> None:
+    """V1's pushes become part of the running fill, exactly."""
+    quantity = Decimal(order.top.filled_quantity or 0)
+    notional = _worth(order.top) if quantity else Decimal(0)
+    for filled_qty, fill_price, fill_time in order.pushes or ():
+        try:
+            # repr() of a float is what V1 wrote, up to the 17 digits that a float has.
+            added = Decimal(repr(filled_qty))
+            total = EXACT.add(quantity, added)
+            worth = EXACT.multiply(added, Decimal(repr(fill_price)))
+            if notional is not None:
+                notional = EXACT.add(notional, worth) if fill_price else None
+        except DecimalException:
+            continue  # more than 400 digits apart: nothing that could be told apart later
+        quantity = total
+        order.pushed_until = max(order.pushed_until, fill_time)
+    order.pushes = None
+    if quantity:
+        order.top = Before(f"{quantity:f}", "" if notional is None else f"{notional:f}")
+        order.most = float(quantity)
+        order.plain = False
+
+
+def _worth(running: Before) -> Decimal | None:
+    quantity = Decimal(running.filled_quantity)
+    return notional_of(quantity, running.filled_notional, running.average_price)
+
+
+def _is_announced(order: _Order, push: Push) -> bool:
+    """Whether V1 told the filled quantity that the push leads to.  Two fills may have one time, but
+    a message about the order comes before each."""
+    _add_up(order)
+    quantity = Decimal(order.top.filled_quantity or 0)
+    try:
+        quantity = EXACT.add(quantity, Decimal(repr(push[0])))
+    except DecimalException:
+        return True
+    return 0 < float(quantity) <= order.announced * _ROUNDED
