@@ -3,7 +3,7 @@
 It carries batches of records as msgpack bytes, each after its length in four bytes, over a
 `multiprocessing.Pipe` that is made afresh for each host process.  Not `multiprocessing.Queue`: a
 reader that is killed inside its `get` keeps its lock for ever, its feeder thread loses what it
-holds when the writer dies, and its hop takes two to five times as long.
+holds when the writer dies, and has to wake up for each hop.
 
 The writer never waits.  What the pipe does not take at once is kept, up to a bound; past the bound
 batches are left out until the reader has taken everything, and then one empty frame, the nudge,

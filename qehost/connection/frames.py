@@ -1,8 +1,8 @@
 """The frames that a WebSocket server sends (RFC 6455): bytes in, messages out, no I/O.
 
-websocket-client receives a message in 8 µs at best, joins fragments in quadratic time, has no size
-limit and misses invalid UTF-8.  This parser works on whole reads: a text frame of 700 bytes costs
-well under 1 µs.  Time and memory are linear in what came in, however it was cut up.
+websocket-client reads the socket anew for each message, joins fragments in quadratic time, has no
+size limit and misses invalid UTF-8.  This parser works on whole reads.  Time and memory are linear
+in what came in, however it was cut up.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A journal is a folder of numbered SQLite files.  Only the newest is written; a full one is closed
 for good.  So pruning deletes whole files and gives the disk its space back (deleting rows does not,
-and SQLite's `auto_vacuum` made every append four times as slow), and a damaged file costs at most
+and SQLite's `auto_vacuum` makes every append slower), and a damaged file costs at most
 what stands in it.
 
 A row holds one batch of events: the very bytes that the queue carries.
