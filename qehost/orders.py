@@ -96,7 +96,7 @@ class Orders:
         self.now = 2**63
         """Epoch ms.  A time of the venue that lies behind it is taken for this one: otherwise one
         absurd time would silence the fills of new orders for ever."""
-        self._kinds: dict[type, Callable[[Any, bool], Before | Lost | bool]] = {
+        self._kinds: dict[type, Callable[[Any, bool], Any]] = {
             V2Order: self._v2_order,
             V1Order: self._v1_order,
             V1Fill: self._v1_fill,
@@ -107,16 +107,22 @@ class Orders:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def note(self, shape: Shape, from_rest: bool = False) -> Before | Lost | bool:
-        """Remember what the stream, or REST, says of an order.
+    def note(self, shape: Shape) -> Before | bool:
+        """Remember what the stream says of an order.
 
         False: it is nothing new.  True: it is.  `Before`: it is, and more is filled than before, so
-        a fill is to be told after it; `Lost`: that fill alone.
+        a fill is to be told after it.
 
         Raises Unreadable, and remembers nothing, for a V2 child order of which no message can be
         made, or whose fill can't be worked out.
         """
-        return self._kinds[type(shape)](shape, from_rest)
+        told: Before | bool = self._kinds[type(shape)](shape, False)
+        return told
+
+    def catch_up(self, shape: Shape) -> Before | Lost | bool:
+        """Remember what REST says of an order; as `note`."""
+        told: Before | Lost | bool = self._kinds[type(shape)](shape, True)
+        return told
 
     # --- one kind each ----------------------------------------------------------------------
 

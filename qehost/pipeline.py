@@ -52,22 +52,28 @@ class Pipeline:
         records: list[Record] = []
         taken: list[str | Before] = []
         self._orders.now = received_at // 10**6
+        glance, seen, note, add = wire.glance, self._ids.seen, self._orders.note, self._ids.add
         for text in texts:
             try:
-                outer = wire.read_outer(text)
-                if outer is None or self._ids.seen(outer.message_id):
-                    continue
-                told = self._note(outer, text)
+                if (known := glance(text)) is None:
+                    message_id, told = self._take_carefully(text)
+                else:
+                    message_id, shape = known
+                    if seen(message_id):
+                        continue
+                    try:
+                        told = note(shape)
+                    except Unreadable:
+                        message_id, told = self._take_carefully(text)
             except DecodeError as error:
                 taken = self._close(records, taken, received_at)
                 records.append(self.problem(error, received_at, text))
                 continue
-            if told is False:
-                continue
-            self._ids.add(outer.message_id)
-            taken.append(text)
-            if told is not True:
-                taken.append(told)
+            if told is not False:
+                add(message_id)
+                taken.append(text)
+                if told is not True:
+                    taken.append(told)
         self._close(records, taken, received_at)
         return records
 
@@ -124,35 +130,32 @@ class Pipeline:
         """
         raw = ""
         for record in records:
-            self._orders.now = record.received_at // 10**6
             if isinstance(record, Texts):
+                texts = [item for item in record.texts if isinstance(item, str)]
+                self.feed(texts, record.received_at)
                 self.next_seq = record.first_seq + len(record.texts)
-                for item in record.texts:
-                    if isinstance(item, str):
-                        self._remember(item)
                 continue
-            self.next_seq = record.seq + 1
             if isinstance(record, ErrorEvent):
                 self._ids.add(record.message_id)
             elif record.origin == "stream":
-                self._remember(record.raw)
+                self.feed([record.raw], record.received_at)
             elif record.raw != raw:  # otherwise it is the fill of the order in front of it
                 self._remember_caught_up(record)
             raw = record.raw
+            self.next_seq = record.seq + 1
 
     # --- inside -----------------------------------------------------------------------------
 
-    def _note(self, outer: wire.Outer, text: str) -> Before | bool:
-        """Remember a message of the stream.  False: it was told already; `Before`: with a fill."""
-        shape = wire.glance(outer)
+    def _take_carefully(self, text: str) -> tuple[str, Before | bool]:
+        """The message id, and what the memory says of it.  Raises DecodeError."""
+        outer = wire.read_outer(text)
+        if outer is None or self._ids.seen(outer.message_id):
+            return "", False
+        shape = wire.read_inner(outer, text).shape
         try:
-            if shape is None:
-                shape = wire.read_inner(outer, text).shape
-            told = True if shape is None else self._orders.note(shape)
+            return outer.message_id, shape is None or self._orders.note(shape)
         except Unreadable as error:
-            wire.read_inner(outer, text)  # if it can't be read at all, this says so
             raise wire.unreadable(error, text) from None
-        return told.before if isinstance(told, Lost) else told
 
     def _close(
         self, records: list[Record], taken: list[str | Before], at: int
@@ -167,7 +170,7 @@ class Pipeline:
         """Raises Unreadable, having remembered nothing."""
         message: Any = decoded.message
         shape: Any = decoded.shape
-        told = self._orders.note(shape, from_rest=True)
+        told = self._orders.catch_up(shape)
         if told is False:
             return
         if not isinstance(told, Lost):
@@ -183,22 +186,13 @@ class Pipeline:
                 FillEvent(seq, self.account, "", at, "derived", False, raw, telling, fill)
             )
 
-    def _remember(self, text: str) -> None:
-        """A message of the stream that was told in an earlier run."""
-        try:
-            outer = wire.read_outer(text)
-            if outer is not None:
-                self._note(outer, text)
-                self._ids.add(outer.message_id)
-        except DecodeError:
-            return  # it was told as an error, or an older version could read it
-
     def _remember_caught_up(self, event: AnyEvent) -> None:
+        self._orders.now = event.received_at // 10**6
         type_ = "master_data" if isinstance(event, MasterOrderEvent) else "order_data"
         try:
             shape = wire.decode_object(type_, event.raw).shape
             if shape is not None:
-                self._orders.note(shape, from_rest=True)
+                self._orders.catch_up(shape)
         except (DecodeError, Unreadable):
             return
 

@@ -43,7 +43,7 @@ def update(
         average_price=average,
         updated_at=str(START + at),
     )
-    told = orders.note(shape, from_rest)
+    told = orders.catch_up(shape) if from_rest else orders.note(shape)
     before = told.before if isinstance(told, Lost) else told
     if not isinstance(before, Before):
         return None
@@ -273,7 +273,7 @@ def streamed(orders: Orders, at: int, status: str, filled: float = 0.0, order: s
 def caught_up(orders: Orders, at: int, status: str, filled: float = 0.0, order: str = "o") -> bool:
     shape = V2MasterOrder(master_order_id=order, status=status, cum_filled_qty=filled)
     shape.updated_at = str(START + at) if at else ""
-    told = orders.note(shape, from_rest=True)
+    told = orders.catch_up(shape)
     assert isinstance(told, bool)
     return told
 

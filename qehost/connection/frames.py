@@ -53,6 +53,8 @@ class FrameParser:
         self.violation: ProtocolViolation | None = None
         """What the venue did wrong; the messages before it have been returned all the same."""
         self.closed = False
+        self.pings: list[Ping] = []
+        """Those that wait for an answer, for the caller to take."""
         self._tail = b""  # the start of a header, or of a control frame: at most 130 bytes
         self._message = _NO_MESSAGE  # the message whose first frame, but not its last byte, is in
         self._left = 0  # payload bytes of the current data frame that are still to come
@@ -111,6 +113,8 @@ class FrameParser:
                     break
                 control = _control(first, data[start:stop])
                 add(control)
+                if isinstance(control, Ping):
+                    self.pings.append(control)
                 if isinstance(control, Close):
                     self.closed = True
                     return

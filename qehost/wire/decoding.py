@@ -144,18 +144,21 @@ def read_inner(outer: Outer, text: str) -> Decoded:
         return Decoded(type_, outer.message_id, None, None)
 
 
-def glance(outer: Outer) -> Shape | None:
-    """The object in an outer message, by the fast way alone and without a message made of it.
+def glance(text: str) -> tuple[str, Shape] | None:
+    """The message id and the inner object, by the fast way alone, without a message made of it.
 
-    None: that is not enough for this one, `read_inner` tells what it is.
+    None: that is not enough for this text, `read_outer` and `read_inner` tell what it is.
     """
-    type_, data = outer.type, outer.data
     try:
+        outer = _OUTER.decode(text)
+        data = outer.data
         if data.startswith('{"type":'):
-            return None if type_ in _TEXT_TYPES else _V1.decode(data)
-        if type_ in _V2:
-            shape = _V2[type_](data)
-            return None if shape.type else shape
+            if outer.type not in _TEXT_TYPES:
+                return outer.message_id, _V1.decode(data)
+        elif outer.type in _V2:
+            shape = _V2[outer.type](data)
+            if not shape.type:
+                return outer.message_id, shape
     except _REFUSED:
         pass
     return None
