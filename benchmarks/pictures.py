@@ -8,7 +8,6 @@ from typing import NamedTuple
 from drawing import COLOURS, REST, Picture, ticks
 from peer import NAME
 from results import Results
-from table import number
 
 __all__ = ["PICTURES"]
 
@@ -73,14 +72,15 @@ def message(results: Results) -> str:
         picture.text(at, bottom + 8, f"{mark:g}", kind="small", anchor=anchor)
     for place, bar in enumerate(bars):
         top = 54 + each * place
-        picture.text(left, top, f"{bar.name}: {number(bar.whole)} µs")
+        picture.text(left, top, f"{bar.name}: {bar.whole:.2f} µs")
         parts = [(name, cost, LAYERS[name]) for name, cost in bar.layers]
-        parts.append(("system and the rest", bar.rest, REST))
+        if bar.rest:
+            parts.append(("system and the rest", bar.rest, REST))
         at = float(left)
         for _, cost, colour in parts:
             picture.box(at, top + 8, cost * scale, 22, colour=colour, kind="edge")
             at += cost * scale
-        names = [(f"{name} {number(cost)}", colour) for name, cost, colour in parts]
+        names = [(f"{name} {cost:.2f}", colour) for name, cost, colour in parts]
         picture.legend(left, top + 46, wide, names)
     return str(picture)
 

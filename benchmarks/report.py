@@ -83,9 +83,14 @@ def _table(figures: list[Figure]) -> list[str]:
         cells.append(f"{number(min(figure.runs))} … {number(max(figure.runs))}")
         if beside:
             cells.append("" if figure.peer is None else number(figure.peer))
-            cells.append("" if figure.ratio is None else f"{figure.ratio:.2g}")
+            cells.append("" if figure.ratio is None else _times(figure.ratio))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _times(ratio: float) -> str:
+    """Two digits, and all of those before the point."""
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 if __name__ == "__main__":
