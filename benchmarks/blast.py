@@ -1,46 +1,56 @@
 """A server of the stream that costs next to nothing: it sends frames that were made before.
 
-It runs in a process of its own and does what the benchmark tells it over a pipe: wait for a client,
+It runs in a process of its own and does what the benchmark tells it over a pipe: wait for clients,
 send many messages as fast as they are taken, or send them at a pace.  After each of these it sends
-one status message, and tells the benchmark when each message went out.
+one status message, and tells the benchmark when messages went out.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import multiprocessing
+import signal
 import socket
 import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import corpus
 
-__all__ = ["Accept", "Blast", "Pace", "Server"]
+__all__ = ["Accept", "Blast", "Broken", "Pace", "Server"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CHUNK = 256 * 1024
 _PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
 
 
+class Broken(Exception):
+    """Something did not do its part, so there is nothing to measure."""
+
+
 class Accept(NamedTuple):
-    """Wait for the next client and begin the corpus anew for it."""
+    """Wait for the next clients, and begin the corpus anew for each."""
+
+    clients: int = 1
 
 
 class Blast(NamedTuple):
-    """Send the next `total` messages as fast as the client takes them, then the status `end`."""
+    """Send the next `total` messages, shared between the clients, as fast as these take them; then
+    the status `end`.  Of several clients, each gets one of its own: `end-0`, `end-1`, …"""
 
     total: int
     end: str
 
 
 class Pace(NamedTuple):
-    """Send the next `total` messages, `rate` of them a second, then the status `end`."""
+    """Send the first client the next `total` messages, `rate` of them a second, then `end`."""
 
     total: int
     end: str
@@ -48,28 +58,37 @@ class Pace(NamedTuple):
 
 
 class Server:
-    """The server's process, as the benchmark sees it.  `total` bounds what one client can get."""
+    """The server's process, as the benchmark sees it.  It is started when it is needed first."""
 
-    def __init__(self, total: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, total), daemon=True)
-        self._process.start()
-        theirs.close()
-        self.url = f"ws://127.0.0.1:{self._pipe.recv()}"
+    def __init__(self) -> None:
+        self._spawn = multiprocessing.get_context("spawn")
+        self._pipe, self._theirs = self._spawn.Pipe()
+        self._process: SpawnProcess | None = None
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        self._start()
+        return self._url
 
     def order(self, command: Accept | Blast | Pace) -> None:
+        """Each order is carried out when the one before is done."""
+        self._start()
         self._pipe.send(command)
 
     def done(self, client: Callable[[], object], timeout: float = 60.0) -> array[int]:
-        """Waits for the last order.  When messages went out, epoch ns: of a blast only the first,
-        otherwise each.  `client` raises if the client is gone."""
+        """Waits for the next order.  When messages went out, epoch ns: of a blast only the first,
+        otherwise each.  `client` raises if the client is gone.  Raises Broken."""
         deadline = time.monotonic() + timeout
         while not self._pipe.poll(0.1):
             client()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the blast server was not through after {timeout:g} s")
-        times: array[int] = self._pipe.recv()
+                raise Broken(f"the blast server was not through after {timeout:g} s")
+        try:
+            times: array[int] = self._pipe.recv()
+        except EOFError:
+            client()
+            raise Broken("the blast server has ended: its traceback is above") from None
         return times
 
     def __enter__(self) -> Server:
@@ -81,37 +100,69 @@ class Server:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.join()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._theirs.close()
         self._pipe.close()
+
+    def _start(self) -> None:
+        if self._process is None:
+            self._process = self._spawn.Process(target=_serve, args=(self._theirs,), daemon=True)
+            self._process.start()
+            self._theirs.close()
+            self._url = f"ws://127.0.0.1:{self._pipe.recv()}"
 
 
 # --- in the server's process ----------------------------------------------------------------------
 
 
-def _serve(pipe: Connection, total: int) -> None:
-    frames = corpus.frames(total)
+def _serve(pipe: Connection) -> None:
+    # Ctrl-C is for the benchmark, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    frames = corpus.Frames()
     listener = socket.create_server(("127.0.0.1", 0))
     pipe.send(listener.getsockname()[1])
-    client: _Client | None = None
+    clients: list[_Client] = []
     while True:
-        command: Any = pipe.recv()
+        try:
+            command: Any = pipe.recv()
+        except EOFError:
+            return
+        times = array("q")
         if isinstance(command, Accept):
-            client = _Client(listener.accept()[0], frames)
-            times = array("q")
-        elif client is None:
-            raise RuntimeError("no client yet")
+            for client in clients:
+                client.close()
+            clients = [_Client(listener.accept()[0], frames) for _ in range(command.clients)]
         elif isinstance(command, Blast):
-            times = client.blast(command.total)
-            client.end(command.end)
+            times.append(_blast(clients, command))
         else:
-            times = client.pace(command.total, command.rate)
-            client.end(command.end)
+            times = clients[0].pace(command.total, command.rate)
+            clients[0].end(command.end)
         pipe.send(times)
 
 
+def _blast(clients: Sequence[_Client], command: Blast) -> int:
+    """When it began, epoch ns."""
+    each = command.total // len(clients)
+    shares = [client.prepare(each) for client in clients]
+    ends = [f"{command.end}-{number}" for number in range(len(clients))]
+    if len(clients) == 1:
+        ends = [command.end]
+    threads = [
+        threading.Thread(target=client.send, args=(share, end))
+        for client, share, end in zip(clients, shares, ends, strict=True)
+    ]
+    begin = time.time_ns()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return begin
+
+
 class _Client:
-    def __init__(self, sock: socket.socket, frames: Sequence[bytes]) -> None:
+    def __init__(self, sock: socket.socket, frames: corpus.Frames) -> None:
         self._socket = sock
         self._frames = frames
         self._sent = 0
@@ -122,18 +173,23 @@ class _Client:
         self._shake_hands()
         threading.Thread(target=self._answer_pings, daemon=True).start()
 
-    def blast(self, total: int) -> array[int]:
-        chunks = list(_chunks(self._next(total)))
-        begin = time.time_ns()
-        for chunk in chunks:
+    def prepare(self, total: int) -> list[bytes]:
+        """The next frames, in pieces that are worth a write."""
+        begin, self._sent = self._sent, self._sent + total
+        return self._frames.joined(begin, total, _CHUNK)
+
+    def send(self, pieces: Sequence[bytes], end: str) -> None:
+        for piece in pieces:
             with self._writing:
-                self._socket.sendall(chunk)
-        return array("q", [begin])
+                self._socket.sendall(piece)
+        self.end(end)
 
     def pace(self, total: int, rate: float) -> array[int]:
+        frames = self._frames.single(self._sent, total)
+        self._sent += total
         times = array("q")
         begin = time.perf_counter()
-        for number, frame in enumerate(self._next(total)):
+        for number, frame in enumerate(frames):
             wait = begin + number / rate - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
@@ -146,9 +202,10 @@ class _Client:
         with self._writing:
             self._socket.sendall(corpus.status_frame(text, f"{text}-{self._sent}"))
 
-    def _next(self, total: int) -> Sequence[bytes]:
-        begin, self._sent = self._sent, self._sent + total
-        return self._frames[begin : self._sent]
+    def close(self) -> None:
+        # Ends the thread that reads, too.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _shake_hands(self) -> None:
         key = b""
@@ -181,9 +238,3 @@ class _Client:
         except OSError:
             pass  # the client is gone
         self._socket.close()
-
-
-def _chunks(frames: Sequence[bytes]) -> list[bytes]:
-    """Whole frames, together as many as are worth one write."""
-    each = max(1, _CHUNK * len(frames) // sum(map(len, frames)))
-    return [b"".join(frames[at : at + each]) for at in range(0, len(frames), each)]

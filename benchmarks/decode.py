@@ -2,49 +2,55 @@
 
 Outer and inner message together, from the text of a frame to a typed message, for each form; then
 everything that the connection process does between socket and journal (`Pipeline.feed`: decoding,
-duplicates, derived fills, events).  The peer knows nothing but decoding.
+duplicates, derived fills).  The peer knows nothing but decoding.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 
 import corpus
 import peer
-from table import Row, show
+from instrument import Sizes, command
+from table import Row
 
 from qehost import wire
 from qehost.pipeline import Pipeline
 
-BATCH = 64  # messages at a time for the pipeline, about as many as one read brings
+__all__ = ["Decode"]
+
+SECTION = "decoding"
+BATCH = 64  # messages at a time for the pipeline
+MESSAGES = 10_000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--runs", type=int, default=7, help="alternating runs (%(default)s)")
-    parser.add_argument("--messages", type=int, default=10_000, help="a run (%(default)s)")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+class Decode:
+    def __init__(self, sizes: Sizes) -> None:
+        total = min(MESSAGES, sizes.messages)
+        v2, v1, mixed = (
+            [text.decode() for text in corpus.messages(total, forms)]
+            for forms in (("v2",), ("v1",), corpus.BOTH)
+        )
+        self._cases: list[tuple[Row, Sequence[str], Callable[[Sequence[str]], object]]] = [
+            (Row(SECTION, name, "µs", "less"), texts, work)
+            for name, texts, work in (
+                ("decode V2", v2, _decode),
+                ("decode V1", v1, _decode),
+                ("decode mixed", mixed, _decode),
+                ("Pipeline.feed mixed", mixed, _feed),
+            )
+        ]
 
-    v2, v1, mixed = (
-        [text.decode() for text in corpus.messages(options.messages, forms)]
-        for forms in (("v2",), ("v1",), corpus.BOTH)
-    )
-    cases: list[tuple[str, Sequence[str], Callable[[Sequence[str]], object]]] = [
-        ("decode V2", v2, _decode),
-        ("decode V1", v1, _decode),
-        ("decode mixed", mixed, _decode),
-        ("Pipeline.feed mixed", mixed, _feed),
-    ]
-    rows = [Row(name, "µs/message", "less") for name, _, _ in cases]
-    for _ in range(options.runs):
-        for row, (_, texts, ours) in zip(rows, cases, strict=True):
-            row.ours.append(_measure(ours, texts))
+    @property
+    def rows(self) -> list[Row]:
+        return [row for row, _, _ in self._cases]
+
+    def run(self, number: int) -> None:
+        for row, texts, work in self._cases:
+            row.ours.append(_measure(work, texts))
             if peer.version():
                 row.peers.append(_measure(_decode_as_peer, texts))
-    show(rows, options.json)
 
 
 def _measure(work: Callable[[Sequence[str]], object], texts: Sequence[str]) -> float:
@@ -72,4 +78,4 @@ def _decode_as_peer(texts: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, lambda _, sizes: [Decode(sizes)])

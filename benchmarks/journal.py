@@ -50,7 +50,9 @@ def main() -> None:
         for batch in BATCHES:
             # A disk syncs some thousand times a second at best.
             part = texts[: len(texts) // 20] if (durability, batch) == ("power", 1) else texts
-            with_it, without, appends = [], [], []
+            with_it: list[float] = []
+            without: list[float] = []
+            appends: list[float] = []
             for _ in range(options.runs):
                 with (
                     tempfile.TemporaryDirectory(dir=options.folder) as folder,

@@ -10,11 +10,19 @@ import importlib.metadata
 import json
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["NAME", "decode", "version"]
+__all__ = ["MISSING", "NAME", "decode", "version"]
 
 NAME = "qe-connector"
+MISSING = (
+    f"{NAME} is not installed here, so its columns are empty. With it, in an environment of its "
+    "own:\n"
+    "    python -m venv ENV && ENV/bin/python -m pip install -e . qe-connector\n"
+    "    ENV/bin/python benchmarks"
+)
 
 
 def version() -> str | None:
@@ -43,16 +51,26 @@ def decode(text: str) -> Any:
     return WebSocketService._build_order_message(inner)
 
 
-def main(url: str, folder: str) -> None:
+def main(url: str, folder: str, sleep: str) -> None:
+    """Receives until it is ended; `sleep` is seconds in each call of a handler."""
     from qe import API, WebSocketEventHandlers, WebSocketService
     from recorder import Recorder
 
     recorder = Recorder(Recorder.Config(folder))
+    pause = float(sleep)
+
+    def slow(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+        def handle(message: Any) -> None:
+            handler(message)
+            time.sleep(pause)
+
+        return handle if pause else handler
+
     service = WebSocketService(API("key", "secret"), url)
     service.set_handlers(
         WebSocketEventHandlers(
-            on_master_order=recorder.on_master_order,
-            on_order=recorder.on_order,  # it takes V1's fills for orders
+            on_master_order=slow(recorder.on_master_order),
+            on_order=slow(recorder.on_order),  # it takes V1's fills for orders
             on_status=recorder.on_status,
         )
     )

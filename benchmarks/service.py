@@ -6,7 +6,6 @@ README.md.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from array import array
@@ -15,9 +14,14 @@ from statistics import quantiles
 
 import corpus
 import peer
-from blast import Accept, Blast, Pace, Server
+from blast import Accept, Blast, Broken, Pace, Server
+from instrument import Sizes, command
 from programs import HERE, Program
-from table import Row, show
+from table import Row
+
+__all__ = ["Service", "one_call_each"]
+
+SECTION = "inside a program"
 
 RATE = 500
 WARM_UP = 1_000  # messages before anything is measured
@@ -38,37 +42,38 @@ class Peers(Ours):
     library = "qe"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--runs", type=int, default=5, help="alternating runs (%(default)s)")
-    parser.add_argument("--messages", type=int, default=100_000, help="of a blast (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of the pace (%(default)s)")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+class Service:
+    def __init__(self, server: Server, sizes: Sizes) -> None:
+        self._server = server
+        self._sizes = sizes
+        fills = [b'\\"type\\":\\"fill\\"' in text for text in corpus.messages(corpus.BLOCK)]
+        sent = WARM_UP + int(RATE * sizes.seconds) + sizes.messages
+        self._fills = fills * (sent // len(fills) + 1)
+        self._p50, self._p99 = (
+            Row(SECTION, f"latency at {RATE}/s, {share}", "µs", "less") for share in ("p50", "p99")
+        )
+        self._throughput = Row(SECTION, "throughput", "messages/s", "more")
+        self._close = Row(SECTION, "close()", "ms", "less")
 
-    p50, p99 = (Row(f"latency at {RATE}/s, {share}", "µs", "less") for share in ("p50", "p99"))
-    throughput = Row("throughput", "messages/s", "more")
-    close = Row("close()", "ms", "less")
-    paced = int(RATE * options.seconds)
-    total = WARM_UP + paced + options.messages
-    fills = [b'\\"type\\":\\"fill\\"' in text for text in corpus.messages(total)]
+    @property
+    def rows(self) -> list[Row]:
+        return [self._p50, self._p99, self._throughput, self._close]
+
+    def run(self, number: int) -> None:
+        for kind in _in_turn(number):
+            self._server.order(Accept())
+            with kind(self._server.url) as program:
+                bench = _Bench(self._server, program, self._fills)
+                took = bench.paced(int(RATE * self._sizes.seconds))
+                rate = bench.blast(self._sizes.messages)
+                closed = bench.close()
+            for row, figure in zip(self.rows, (took[49], took[98], rate, closed), strict=True):
+                (row.peers if kind is Peers else row.ours).append(figure)
+
+
+def _in_turn(number: int) -> list[type[Ours]]:
     programs: list[type[Ours]] = [Ours, *([Peers] if peer.version() else [])]
-    with Server(total) as server:
-        for run in range(options.runs):
-            # Each goes first as often as the other, give or take one.
-            for kind in programs[:: -1 if run % 2 else 1]:
-                server.order(Accept())
-                with kind(server.url) as program:
-                    bench = _Bench(server, program, fills)
-                    took = bench.paced(paced)
-                    rate = bench.blast(options.messages)
-                    closed = bench.close()
-                for row, figure in (
-                    *((p50, took[49]), (p99, took[98])),
-                    *((throughput, rate), (close, closed)),
-                ):
-                    (row.peers if kind is Peers else row.ours).append(figure)
-    show([p50, p99, throughput, close], options.json)
+    return programs[:: -1 if number % 2 else 1]
 
 
 class _Bench:
@@ -111,7 +116,7 @@ class _Bench:
         self._at += total
         found = one_call_each(arrived, fills)
         if len(found) != total:
-            raise RuntimeError(f"{self._program.name}: {len(found)} of {total} messages arrived")
+            raise Broken(f"{self._program.name}: {len(found)} of {total} messages arrived")
         return sent, found
 
 
@@ -144,4 +149,4 @@ def one_call_each(calls: Sequence[int], fills: Sequence[bool]) -> list[int]:
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, lambda server, sizes: [Service(server, sizes)])

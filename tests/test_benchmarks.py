@@ -1,30 +1,101 @@
-"""The benchmarks run, and print every figure that the documents speak of."""
+"""The benchmarks run, print every figure that the documents speak of, and leave nothing behind."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from qehost.connection.frames import FrameParser
+from qehost.pipeline import Pipeline
+from qehost.records import expand
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SMALL = ("--runs", "1", "--messages", "2000", "--seconds", "0.1", "--idle", "0.1")
+PATIENCE = 60.0
+
+WHOLE_PROGRAM = {
+    "throughput",
+    "latency at 500/s, p50",
+    "latency at 500/s, p99",
+    "latency at 5000/s, p50",
+    "latency at 5000/s, p99",
+    "start to first message",
+    "qehost --help",
+}
 
 
-def figures(script: str, *options: str) -> dict[str, Any]:
-    """The rows by name, of as short a run as there can be."""
+def rows_of(printed: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """By section and name."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in json.loads(printed)["figures"]:
+        found.setdefault(row["section"], {})[row["name"]] = row
+    return found
+
+
+def figures(script: str) -> dict[str, dict[str, dict[str, Any]]]:
     ended = subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), "--runs", "1", "--json", *options],
+        [sys.executable, str(BENCHMARKS / script), *SMALL, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return rows_of(ended.stdout)
+
+
+def test_one_command_measures_everything(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    ended = subprocess.run(
+        [sys.executable, str(BENCHMARKS), *SMALL, "--json", str(file)],
         capture_output=True,
         text=True,
         timeout=100,
     )
     assert ended.returncode == 0, ended.stderr
-    return {row["name"]: row for row in json.loads(ended.stdout)["figures"]}
+    written = file.read_text(encoding="utf-8")
+    sections = rows_of(written)
+    names = {section: set(rows) for section, rows in sections.items()}
+    assert names["whole program"] >= WHOLE_PROGRAM
+    assert names["beside a plugin that sleeps 50 ms a call"] >= {
+        "throughput of the others",
+        "latency at 500/s, p99",
+        "throughput / undisturbed",
+    }
+    assert names["memory and idling"] >= {
+        "memory after the start",
+        "memory after 2,000 messages",
+        "memory after 6,000 messages, connection process",
+    }
+    assert names["plugins"] >= {"1 plugin: throughput", "10 plugins: throughput"}
+    assert names["accounts"] >= {"1 account: memory", "20 accounts: throughput of all"}
+    assert names["layers"] == {
+        *("frames", "decode", "orders and duplicates", "encode", "journal", "queue"),
+        *("build events", "dispatch", "sum of the layers", "text to message"),
+    }
+    for row in json.loads(written)["figures"]:
+        assert row["name"] in ended.stdout
+        assert len(row["runs"]) == 1
+        assert row["qehost"] >= 0
+    if sys.platform == "linux":  # elsewhere the system does not keep such books
+        assert 0 < sections["whole program"]["CPU of a message, host process"]["qehost"] < 1000
+        assert "idle CPU" in names["memory and idling"]
+    machine = json.loads(written)["machine"]
+    assert machine.keys() >= {"python", "system", "cores", "load", "qe-connector", "memory"}
+    if machine["qe-connector"] is None:
+        assert "-m pip install -e . qe-connector" in ended.stdout
 
 
 def test_decoding_is_measured_for_each_form() -> None:
-    rows = figures("decode.py", "--messages", "200")
+    rows = figures("decode.py")["decoding"]
     assert set(rows) == {"decode V2", "decode V1", "decode mixed", "Pipeline.feed mixed"}
     assert all(row["qehost"] > 0 for row in rows.values())
 
@@ -32,21 +103,98 @@ def test_decoding_is_measured_for_each_form() -> None:
 def test_dispatch_is_measured_beside_pluggy_for_1_3_and_10_plugins() -> None:
     script = str(BENCHMARKS / "dispatch.py")
     printed = subprocess.check_output(
-        [sys.executable, script, "--runs", "1", "--json"], timeout=100
+        [sys.executable, script, "--runs", "1", "--json"], timeout=PATIENCE
     )
     costs = json.loads(printed)
     assert [cost["plugins"] for cost in costs] == [1, 3, 10]
     assert all(cost["qehost"] > cost["bare"] > 0 and cost["pluggy"] > 0 for cost in costs)
 
 
-def test_every_message_comes_from_the_socket_to_the_hook_and_is_timed() -> None:
-    rows = figures("pipeline.py", "--messages", "3000", "--seconds", "0.2")
+def test_every_message_comes_from_the_socket_to_the_handler_of_a_program() -> None:
+    rows = figures("service.py")["inside a program"]
     assert set(rows) == {
-        "throughput",
-        "latency at 500/s, p50",
-        "latency at 500/s, p99",
-        "latency at 5000/s, p50",
-        "latency at 5000/s, p99",
-        "qehost --help",
+        *("latency at 500/s, p50", "latency at 500/s, p99", "throughput", "close()"),
     }
-    assert all(row["qehost"] > 0 for row in rows.values())
+
+
+def test_many_messages_are_sent_in_parts_and_memory_is_told_after_each() -> None:
+    ended = subprocess.run(
+        [
+            *(sys.executable, str(BENCHMARKS / "memory.py"), "--json"),
+            *("--messages", "9000", "--every", "4000"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 0, ended.stderr
+    counts = [row["count"] for row in rows_of(ended.stdout)["long run"].values()]
+    assert counts == [count for count in (0, 4_000, 8_000) for _ in range(4)]
+
+
+def test_repeated_messages_are_fresh_and_bring_as_many_fills(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import corpus
+
+    block, rounds = 3_000, 3
+    frames = corpus.Frames(block)
+    pipeline = Pipeline("main")
+    found = []
+    for number in range(rounds):
+        (piece,) = frames.joined(number * block, block, 1 << 24)
+        assert piece == b"".join(frames.single(number * block, block))
+        texts = [item for item in FrameParser(1 << 24).feed(piece) if isinstance(item, str)]
+        assert len(texts) == block
+        events = expand(pipeline.feed(texts, time.time_ns()))
+        found.append(Counter((event.kind, event.origin) for event in events))
+    assert found == [found[0]] * rounds
+    assert found[0]["fill", "derived"] > 100
+
+
+def test_a_program_that_ends_is_told_with_its_log() -> None:
+    ended = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "pipeline.py"), *SMALL],
+        env={**os.environ, "QEHOST_JOURNAL__KEEP": "nonsense"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 1
+    assert "not measured: qehost has ended with 4" in ended.stderr
+    assert "journal.keep" in ended.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_of_a_run_that_is_broken_off(number: int, tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, str(BENCHMARKS / "pipeline.py"), "--seconds", "60"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (begun := list(tmp_path.glob("*/state/status.json"))):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        pid = json.loads(begun[0].read_text())["pid"]
+        running.send_signal(number)
+        assert running.wait(PATIENCE) == 128 + number
+    finally:
+        running.kill()
+        running.communicate()
+    assert not list(tmp_path.iterdir())
+    assert not [entry for entry in Path("/proc").glob("[0-9]*") if session(entry) == pid]
+
+
+def session(process: Path) -> int:
+    """Of a process that runs, by its folder in /proc; 0: it does not."""
+    try:
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return 0 if state == "Z" else os.getsid(int(process.name))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

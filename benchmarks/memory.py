@@ -1,0 +1,151 @@
+"""`python benchmarks/memory.py`: what the processes take at rest and after many messages.
+
+With more `--messages` than that, or `--every`: `qehost run` gets so many, and its memory is printed
+after each `--every`.  The journal is pruned by hand in between (`qehost journal prune`), so that
+the disk need not hold them all.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TextIO
+
+from bench import Bench, running
+from blast import Server
+from instrument import Sizes, carry_out, in_turn, options, say
+from processes import MEMORY
+from programs import Program, Qehost, qehost_command
+from table import Row
+
+__all__ = ["Memory"]
+
+SECTION = "memory and idling"
+ROLES = ("connection", "host", "supervisor")
+MESSAGES = 200_000
+"""After so many the connection process remembers as many ids and orders as it ever will."""
+EVERY = 500_000
+PART = 100_000  # messages that are sent at once
+SETTLED = 1.0  # seconds after which the start is over
+KEEP = "256M"
+
+
+class Memory:
+    """Measured in the first round alone: nothing takes turns with doing nothing."""
+
+    def __init__(self, server: Server, sizes: Sizes) -> None:
+        # As many as are worth it, but in a short run as few as everywhere.
+        messages = MESSAGES if sizes.messages >= PART else sizes.messages
+        self._server = server
+        self._sizes = sizes
+        self._counts = {"after the start": 0}
+        self._counts |= {f"after {n:,} messages": n for n in (messages, 3 * messages)}
+        names = [("", "all"), *((f", {role} process", role) for role in ROLES)]
+        self._memory = {
+            count: {
+                role: Row(SECTION, f"memory {when}{name}", "MiB", "less", count)
+                for name, role in names
+            }
+            for when, count in self._counts.items()
+        }
+        self._idle = Row(SECTION, "idle CPU", "% of a core", "less")
+
+    @property
+    def rows(self) -> list[Row]:
+        return [*(row for rows in self._memory.values() for row in rows.values()), self._idle]
+
+    def run(self, number: int) -> None:
+        if number:
+            return
+        for kind in in_turn(number):
+            with running(self._server, kind) as bench:
+                time.sleep(SETTLED)
+                idle = bench.idle(self._sizes.idle)
+                if idle is not None:
+                    (self._idle.ours if kind is Qehost else self._idle.peers).append(idle)
+                sent = 0
+                for count, rows in self._memory.items():
+                    _send(bench, count - sent)
+                    sent = count
+                    self._note(kind, bench.memory(), rows)
+
+    @staticmethod
+    def _note(kind: type[Program], memory: dict[str, float], rows: dict[str, Row]) -> None:
+        if kind is Qehost:
+            for role, row in rows.items():
+                row.ours.append(memory[role])
+        else:
+            rows["all"].peers.append(memory["all"])
+
+
+class LongRun:
+    """`total` messages through one `qehost run`; a line for each `every` of them."""
+
+    def __init__(self, server: Server, total: int, every: int, out: TextIO) -> None:
+        self._server = server
+        self._total = total
+        self._every = every
+        self._out = out
+        self.rows: list[Row] = []
+
+    def run(self, number: int) -> None:
+        with running(self._server, Qehost) as bench:
+            heads = (f"{role:>10}" for role in (*ROLES, "all"))
+            print(f"{'messages':>12}{'messages/s':>12}", *heads, f" MiB, {MEMORY}", file=self._out)
+            self._look(bench, 0, 0.0)
+            for sent in range(self._every, self._total + 1, self._every):
+                begun = time.monotonic()
+                _send(bench, self._every)
+                self._look(bench, sent, self._every / (time.monotonic() - begun))
+                _prune(bench.program)
+
+    def _look(self, bench: Bench, sent: int, rate: float) -> None:
+        memory = bench.memory()
+        for role in (*ROLES, "all"):
+            row = Row("long run", f"memory after {sent:,} messages, {role}", "MiB", "less", sent)
+            row.ours.append(memory[role])
+            self.rows.append(row)
+        shown = (f"{memory[role]:>10.1f}" for role in (*ROLES, "all"))
+        print(f"{sent:>12,}{rate:>12,.0f}", *shown, file=self._out, flush=True)
+
+
+def _send(bench: Bench, total: int) -> None:
+    while total:
+        part = min(total, PART)
+        bench.warm_up(part)
+        total -= part
+
+
+def _prune(program: Program) -> None:
+    assert isinstance(program, Qehost)
+    subprocess.run(
+        [
+            *(qehost_command(), "journal", "prune", "--keep-size", KEEP),
+            *("--state-dir", str(program.state_dir)),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def main() -> None:
+    parser = options(__doc__, messages=MESSAGES)
+    parser.add_argument("--every", type=int, help=f"messages between two lines ({EVERY:,})")
+    chosen = parser.parse_args()
+    if chosen.messages <= MESSAGES and not chosen.every:
+        say(*carry_out(chosen, lambda server, sizes: [Memory(server, sizes)]), chosen.json)
+        return
+    chosen.runs = 1
+    every = chosen.every or EVERY
+    out = sys.stderr if chosen.json == "-" else sys.stdout
+    rows, where = carry_out(
+        chosen, lambda server, _: [LongRun(server, chosen.messages, every, out)]
+    )
+    # As text it has been told already.
+    if chosen.json:
+        say(rows, where, chosen.json)
+
+
+if __name__ == "__main__":
+    main()
