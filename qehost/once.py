@@ -23,14 +23,21 @@ class Once:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def seen(self, key: Hashable) -> bool:
-        """Whether the key is remembered.  `""` never is: it is no id."""
-        return key in self._young or key in self._old
-
-    def add(self, key: Hashable) -> None:
-        """Remember the key, unless it is `""`."""
+    def first(self, key: Hashable) -> bool:
+        """Remember the key; False: it was remembered before.  `""` never is: it is no id."""
+        if key in self._old:
+            return False
+        young = self._young
+        before = len(young)
         if key:
-            young = self._young
             young.add(key)
-            if len(young) >= self._size:
+            if len(young) == before:
+                return False
+            if before + 1 >= self._size:
                 self._old, self._young = young, set()
+        return True
+
+    def forget(self, key: Hashable) -> None:
+        """The key is not remembered any more: what it stood for was not delivered."""
+        self._young.discard(key)
+        self._old.discard(key)

@@ -265,12 +265,15 @@ def _checked(shape: V2Order, figures: Figures, order: _Order) -> tuple[float, bo
     digits = f"{filled}{notional}{average}{quantity}"
     if len(digits) <= _PLAIN_DIGITS and digits.isascii() and digits.replace(".", "").isdecimal():
         try:
-            for text in (notional, average, quantity):
-                if text:
-                    float(text)
+            if notional:
+                float(notional)
+            if average:
+                float(average)
+            if quantity != order.figures[3]:
+                float(quantity)
             if created != order.figures[4]:
                 created_ms(created)
-            return float(filled or 0), True
+            return float(filled) if filled else 0.0, True
         except ValueError:
             pass  # 1.2.3: told with its name by the careful way
     return order_message(shape).cum_filled_qty, False

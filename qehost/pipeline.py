@@ -52,28 +52,30 @@ class Pipeline:
         records: list[Record] = []
         taken: list[str | Before] = []
         self._orders.now = received_at // 10**6
-        glance, seen, note, add = wire.glance, self._ids.seen, self._orders.note, self._ids.add
+        glance, first, note = wire.glance, self._ids.first, self._orders.note
         for text in texts:
             try:
                 if (known := glance(text)) is None:
                     message_id, told = self._take_carefully(text)
                 else:
                     message_id, shape = known
-                    if seen(message_id):
+                    if not first(message_id):
                         continue
                     try:
                         told = note(shape)
                     except Unreadable:
+                        self._ids.forget(message_id)
                         message_id, told = self._take_carefully(text)
             except DecodeError as error:
                 taken = self._close(records, taken, received_at)
                 records.append(self.problem(error, received_at, text))
                 continue
-            if told is not False:
-                add(message_id)
-                taken.append(text)
-                if told is not True:
-                    taken.append(told)
+            if told is False:
+                self._ids.forget(message_id)
+                continue
+            taken.append(text)
+            if told is not True:
+                taken.append(told)
         self._close(records, taken, received_at)
         return records
 
@@ -136,7 +138,7 @@ class Pipeline:
                 self.next_seq = record.first_seq + len(record.texts)
                 continue
             if isinstance(record, ErrorEvent):
-                self._ids.add(record.message_id)
+                self._ids.first(record.message_id)
             elif record.origin == "stream":
                 self.feed([record.raw], record.received_at)
             elif record.raw != raw:  # otherwise it is the fill of the order in front of it
@@ -149,12 +151,16 @@ class Pipeline:
     def _take_carefully(self, text: str) -> tuple[str, Before | bool]:
         """The message id, and what the memory says of it.  Raises DecodeError."""
         outer = wire.read_outer(text)
-        if outer is None or self._ids.seen(outer.message_id):
+        if outer is None or not self._ids.first(outer.message_id):
             return "", False
-        shape = wire.read_inner(outer, text).shape
         try:
+            shape = wire.read_inner(outer, text).shape
             return outer.message_id, shape is None or self._orders.note(shape)
+        except DecodeError:
+            self._ids.forget(outer.message_id)
+            raise
         except Unreadable as error:
+            self._ids.forget(outer.message_id)
             raise wire.unreadable(error, text) from None
 
     def _close(
