@@ -137,8 +137,7 @@ def _serve(pipe: Connection) -> None:
         elif isinstance(command, Blast):
             times.append(_blast(clients, command))
         else:
-            times = clients[0].pace(command.total, command.rate)
-            clients[0].end(command.end)
+            times = clients[0].pace(command.total, command.rate, command.end)
         pipe.send(times)
 
 
@@ -179,23 +178,27 @@ class _Client:
         return self._frames.joined(begin, total, _CHUNK)
 
     def send(self, pieces: Sequence[bytes], end: str) -> None:
-        for piece in pieces:
-            with self._writing:
-                self._socket.sendall(piece)
-        self.end(end)
+        # A client that has gone is the benchmark's to tell of: it has the client's log.
+        with contextlib.suppress(OSError):
+            for piece in pieces:
+                with self._writing:
+                    self._socket.sendall(piece)
+            self.end(end)
 
-    def pace(self, total: int, rate: float) -> array[int]:
+    def pace(self, total: int, rate: float, end: str) -> array[int]:
         frames = self._frames.single(self._sent, total)
         self._sent += total
         times = array("q")
-        begin = time.perf_counter()
-        for number, frame in enumerate(frames):
-            wait = begin + number / rate - time.perf_counter()
-            if wait > 0:
-                time.sleep(wait)
-            with self._writing:
-                times.append(time.time_ns())
-                self._socket.sendall(frame)
+        with contextlib.suppress(OSError):
+            begin = time.perf_counter()
+            for number, frame in enumerate(frames):
+                wait = begin + number / rate - time.perf_counter()
+                if wait > 0:
+                    time.sleep(wait)
+                with self._writing:
+                    times.append(time.time_ns())
+                    self._socket.sendall(frame)
+            self.end(end)
         return times
 
     def end(self, text: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 from bench import Bench, running
@@ -17,12 +18,14 @@ from blast import Server
 from instrument import Sizes, carry_out, in_turn, options, say
 from processes import MEMORY
 from programs import Program, Qehost, qehost_command
-from table import Row
+from table import Row, as_json
 
 __all__ = ["Memory"]
 
 SECTION = "memory and idling"
+LONG_RUN = "long run"
 ROLES = ("connection", "host", "supervisor")
+NAMES = {"all": "", **{role: f", {role} process" for role in ROLES}}
 MESSAGES = 200_000
 """After so many the connection process remembers as many ids and orders as it ever will."""
 EVERY = 500_000
@@ -41,11 +44,10 @@ class Memory:
         self._sizes = sizes
         self._counts = {"after the start": 0}
         self._counts |= {f"after {n:,} messages": n for n in (messages, 3 * messages)}
-        names = [("", "all"), *((f", {role} process", role) for role in ROLES)]
         self._memory = {
             count: {
                 role: Row(SECTION, f"memory {when}{name}", "MiB", "less", count)
-                for name, role in names
+                for role, name in NAMES.items()
             }
             for when, count in self._counts.items()
         }
@@ -92,22 +94,21 @@ class LongRun:
     def run(self, number: int) -> None:
         with running(self._server, Qehost) as bench:
             heads = (f"{role:>10}" for role in (*ROLES, "all"))
-            print(f"{'messages':>12}{'messages/s':>12}", *heads, f" MiB, {MEMORY}", file=self._out)
-            self._look(bench, 0, 0.0)
+            print(f"{'messages':>12}", *heads, f" MiB, {MEMORY}", file=self._out)
+            self._look(bench, 0)
             for sent in range(self._every, self._total + 1, self._every):
-                begun = time.monotonic()
                 _send(bench, self._every)
-                self._look(bench, sent, self._every / (time.monotonic() - begun))
+                self._look(bench, sent)
                 _prune(bench.program)
 
-    def _look(self, bench: Bench, sent: int, rate: float) -> None:
+    def _look(self, bench: Bench, sent: int) -> None:
         memory = bench.memory()
-        for role in (*ROLES, "all"):
-            row = Row("long run", f"memory after {sent:,} messages, {role}", "MiB", "less", sent)
+        for role, name in NAMES.items():
+            row = Row(LONG_RUN, f"memory after {sent:,} messages{name}", "MiB", "less", sent)
             row.ours.append(memory[role])
             self.rows.append(row)
         shown = (f"{memory[role]:>10.1f}" for role in (*ROLES, "all"))
-        print(f"{sent:>12,}{rate:>12,.0f}", *shown, file=self._out, flush=True)
+        print(f"{sent:>12,}", *shown, file=self._out, flush=True)
 
 
 def _send(bench: Bench, total: int) -> None:
@@ -143,8 +144,10 @@ def main() -> None:
         chosen, lambda server, _: [LongRun(server, chosen.messages, every, out)]
     )
     # As text it has been told already.
-    if chosen.json:
+    if chosen.json == "-":
         say(rows, where, chosen.json)
+    elif chosen.json:
+        Path(chosen.json).write_text(as_json(rows, where), encoding="utf-8")
 
 
 if __name__ == "__main__":

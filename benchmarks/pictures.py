@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from drawing import COLOURS, REST, Picture, ticks
 from peer import NAME
 from results import Results
 
-__all__ = ["PICTURES"]
+__all__ = ["LONG_RUN", "PICTURES", "STREAM"]
 
 STREAM = "whole program"
 CPU = "CPU of a message"
 MEMORY = "memory and idling"
+LONG_RUN = "long run"
 ROLES = ("connection", "host", "supervisor")
 # Which process each layer runs in.  Both ends of the queue are measured as one, and stand where it
 # begins.
 CONNECTION = ("frames", "decode", "orders and duplicates", "encode", "journal", "queue")
 HOST = ("build events", "dispatch")
+MARKED_COUNTS = 5
+"""With more there is no room for the number of each."""
 LAYERS = dict(zip((*CONNECTION, *HOST), COLOURS, strict=True))
 
 
@@ -87,7 +90,7 @@ def message(results: Results) -> str:
 
 class _Line(NamedTuple):
     name: str
-    points: list[tuple[float, float]]
+    points: Sequence[tuple[float, float]]
     peers: bool = False
 
 
@@ -101,11 +104,13 @@ def growth(results: Results) -> str:
     """How cost grows with messages, plugins and accounts."""
     of_all = [("all of qehost", r"memory after .*(start|messages)")]
     of_each = [(f"{role} process", rf"memory .*, {role} process") for role in ROLES]
+    peers = [line for line in _lines(results, MEMORY, of_all) if line.peers]
+    counted_as = results.machines[STREAM]["memory"]
     charts = [
         _Chart(
-            f"memory, MiB ({results.machine['memory']})",
+            f"memory, MiB ({counted_as})",
             "messages so far",
-            _lines(results, MEMORY, [*of_all, *of_each]),
+            _lines(results, LONG_RUN, [*of_all, *of_each]) + peers,
         ),
         _Chart(
             "throughput, messages/s",
@@ -118,7 +123,7 @@ def growth(results: Results) -> str:
             _lines(results, "accounts", [("qehost", r"\d+ accounts?: throughput of all")]),
         ),
         _Chart(
-            f"memory of all, MiB ({results.machine['memory']})",
+            f"memory of all, MiB ({counted_as})",
             "accounts",
             _lines(results, "accounts", [("qehost", r"\d+ accounts?: memory")]),
         ),
@@ -153,6 +158,8 @@ def _draw(picture: Picture, chart: _Chart, x: float, y: float, wide: float, high
     points = [point for line in chart.lines for point in line.points]
     marks = ticks(max(value for _, value in points))
     counts = sorted({count for count, _ in points})
+    if len(counts) > MARKED_COUNTS:
+        counts = ticks(counts[-1])
     across = (right - left) / (counts[-1] or 1)
     up = (bottom - top) / marks[-1]
     for mark in marks:
@@ -162,11 +169,15 @@ def _draw(picture: Picture, chart: _Chart, x: float, y: float, wide: float, high
     for count in counts:
         at = left + count * across
         picture.rule(at, bottom, at, bottom + 4, "axis")
-        picture.text(at, bottom + 17, f"{count:,.0f}", kind="small", anchor="middle")
+        picture.text(at, bottom + 17, _short(count), kind="small", anchor="middle")
     picture.text((left + right) / 2, bottom + 34, chart.across, kind="small", anchor="middle")
     for line, colour in coloured:
         where = [(left + count * across, bottom - value * up) for count, value in line.points]
         picture.line(where, colour, dashed=line.peers)
+
+
+def _short(count: float) -> str:
+    return f"{count / 1e6:g} M" if count >= 1e6 else f"{count:,.0f}"
 
 
 PICTURES: dict[str, Callable[[Results], str]] = {

@@ -1,8 +1,10 @@
 """`python benchmarks/report.py FILE`: brings docs/performance.md up to a new measurement.
 
-FILE is what `python benchmarks --json FILE` has written.  It is kept as benchmarks/results.json;
-the tables and pictures of the page are made of it.  What stands in the page between the markers
-`<!-- figures: SECTION -->` and `<!-- end -->` is written by this, all else by hand.
+FILE is what `python benchmarks --json FILE` has written, and a second file what
+`python benchmarks/memory.py --messages 10000000 --json FILE` has.  They are kept as results.json
+and long-run.json in benchmarks/; the tables and pictures of the page are made of them.  What stands
+in the page between the markers `<!-- figures: SECTION -->` and `<!-- end -->` is written by this,
+all else by hand.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import Any
 
 from peer import NAME
-from pictures import PICTURES
+from pictures import LONG_RUN, PICTURES, STREAM
 from results import Figure, Results
 from table import number
 
@@ -20,6 +23,7 @@ __all__ = ["KEPT", "PAGE", "page", "pictures"]
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks" / "results.json"
+KEPT_LONG_RUN = ROOT / "benchmarks" / "long-run.json"
 PAGE = ROOT / "docs" / "performance.md"
 MARKED = re.compile(r"(<!-- figures: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 MACHINE = "machine"
@@ -28,11 +32,20 @@ MACHINE = "machine"
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("file", type=Path, help="what `python benchmarks --json FILE` has written")
-    text = parser.parse_args().file.read_text(encoding="utf-8")
-    results = Results(text)
+    parser.add_argument(
+        "long_run",
+        nargs="?",
+        type=Path,
+        default=KEPT_LONG_RUN,
+        help="what memory.py has written of a long run; left out: the one that is kept",
+    )
+    files = parser.parse_args()
+    text, long_run = (file.read_text(encoding="utf-8") for file in (files.file, files.long_run))
+    results = Results(text, long_run)
     # Everything is made before anything is written: a file that lacks something changes nothing.
     made = {
         KEPT: text,
+        KEPT_LONG_RUN: long_run,
         PAGE: page(results, PAGE.read_text(encoding="utf-8")),
         **{PAGE.parent / name: drawn for name, drawn in pictures(results).items()},
     }
@@ -52,7 +65,13 @@ def page(results: Results, text: str) -> str:
         )
 
     def part(match: re.Match[str]) -> str:
-        lines = _machine(results) if match[2] == MACHINE else _table(results.section(match[2]))
+        if match[2] == MACHINE:
+            lines = _machine(results.machines[STREAM])
+        elif match[2] == LONG_RUN:
+            told = _machine(results.machines[LONG_RUN])
+            lines = [*told, "", *_by_count(results.section(LONG_RUN))]
+        else:
+            lines = _table(results.section(match[2]))
         return match[1] + "\n".join(["", *lines, "", match[3]])
 
     return MARKED.sub(part, text)
@@ -63,8 +82,7 @@ def pictures(results: Results) -> dict[str, str]:
     return {name: draw(results) for name, draw in PICTURES.items()}
 
 
-def _machine(results: Results) -> list[str]:
-    told = results.machine
+def _machine(told: dict[str, Any]) -> list[str]:
     peers = f"beside {NAME} {told[NAME]}" if told[NAME] else f"without {NAME}"
     cores, load = told["cores"], told["load"]
     return [
@@ -85,6 +103,16 @@ def _table(figures: list[Figure]) -> list[str]:
             cells.append("" if figure.peer is None else number(figure.peer))
             cells.append("" if figure.ratio is None else _times(figure.ratio))
         lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _by_count(figures: list[Figure]) -> list[str]:
+    """A line for each number of messages, a column for each process."""
+    by_count: dict[int, list[str]] = {}
+    for figure in figures:
+        by_count.setdefault(figure.count or 0, []).append(f"{figure.qehost:.1f}")
+    lines = ["| messages | all, MiB | connection | host | supervisor |", "|--:|--:|--:|--:|--:|"]
+    lines += [f"| {count:,} | {' | '.join(cells)} |" for count, cells in by_count.items()]
     return lines
 
 

@@ -1,18 +1,19 @@
-"""What `python benchmarks --json FILE` has written, to be read again."""
+"""What the benchmarks have written with `--json FILE`, to be read again."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any
 
 from peer import NAME
 
 __all__ = ["Figure", "Results"]
 
 
-class Figure(NamedTuple):
+@dataclass(frozen=True)
+class Figure:
     """One row: medians, and what each run gave.  `peer` is None where it has no such figure."""
 
     section: str
@@ -26,19 +27,19 @@ class Figure(NamedTuple):
 
 
 class Results:
-    """All rows of a run, in their order, and what is known of the machine."""
+    """All rows of some files, in their order, and on which machine each section was measured."""
 
-    def __init__(self, text: str) -> None:
-        told: dict[str, Any] = json.loads(text)
-        self.machine: dict[str, Any] = told["machine"]
-        self.figures = [
-            Figure(peer=row[NAME], **{key: row.get(key) for key in Figure._fields if key != "peer"})
-            for row in told["figures"]
-        ]
-
-    @classmethod
-    def read(cls, path: Path) -> Results:
-        return cls(path.read_text(encoding="utf-8"))
+    def __init__(self, *texts: str) -> None:
+        self.figures: list[Figure] = []
+        self.machines: dict[str, dict[str, Any]] = {}
+        for text in texts:
+            told: dict[str, Any] = json.loads(text)
+            for row in told["figures"]:
+                told_of = row | {"peer": row[NAME]}
+                self.figures.append(
+                    Figure(**{each.name: told_of[each.name] for each in fields(Figure)})
+                )
+                self.machines[row["section"]] = told["machine"]
 
     @property
     def sections(self) -> list[str]:
