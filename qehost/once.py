@@ -25,17 +25,18 @@ class Once:
 
     def first(self, key: Hashable) -> bool:
         """Remember the key; False: it was remembered before.  `""` never is: it is no id."""
-        if key in self._old:
-            return False
+        if not key:
+            return True
         young = self._young
         before = len(young)
-        if key:
-            young.add(key)
-            if len(young) == before:
-                return False
-            if before + 1 >= self._size:
-                self._old, self._young = young, set()
-        return True
+        young.add(key)
+        if len(young) == before:
+            return False
+        # One that comes again is the youngest again.
+        new = key not in self._old
+        if before + 1 >= self._size:
+            self._old, self._young = young, set()
+        return new
 
     def forget(self, key: Hashable) -> None:
         """The key is not remembered any more: what it stood for was not delivered."""
