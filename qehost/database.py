@@ -46,14 +46,14 @@ class NewerFormat(JournalError):
 
 
 def connect(
-    path: Path, *, read_only: bool = False, busy_timeout: float = 0.0
+    path: Path, *, read_only: bool = False, create: bool = True, busy_timeout: float = 0.0
 ) -> sqlite3.Connection:
-    """Open a database in autocommit mode; a writer makes the file if it is missing.
+    """Open a database in autocommit mode; a writer makes the file if it is missing and it may.
 
     The connection may be handed from one thread to another, not used by two at once.
     `busy_timeout` is in seconds.  Raises sqlite3.Error or OSError.
     """
-    if not read_only:
+    if create and not read_only:
         private_file(path)
     # `%` and `?` in a path would be read as parts of the URI.
     return sqlite3.connect(

@@ -116,7 +116,7 @@ def seal(path: Path) -> None:
     What hinders it (a reader, a full disk, damage) leaves the file as it is, which is readable too.
     """
     with suppress(sqlite3.Error, OSError):
-        db = connect(path)
+        db = connect(path, create=False)  # it may have been pruned
         try:
             empty = db.execute("SELECT 1 FROM batches LIMIT 1").fetchone() is None
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

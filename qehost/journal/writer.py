@@ -264,7 +264,8 @@ class Journal:
                 # In a statement, since that lets the other thread run; closing might not.
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except sqlite3.Error as error:
-                log.warning("%s; the file stays as it is", explain(path, error))
+                if path.exists():  # otherwise it was pruned
+                    log.warning("%s; the file stays as it is", explain(path, error))
             db.close()
             seal(path)
 

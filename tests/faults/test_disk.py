@@ -100,7 +100,7 @@ def test_what_a_damaged_journal_does_not_give_back_is_a_declared_gap(
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
         assert again.errors("GapError")
-        assert again.logged("can't be delivered")
+        again.wait_for(lambda: again.logged("can't be delivered"), "the log")
         assert delivered_numbers(again)
         assert again.stop() == 0
         check(again)

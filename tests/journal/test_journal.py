@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from qehost.database import NewerFormat
+from qehost.database import NewerFormat, remove
 from qehost.errors import JournalError
 from qehost.journal import Batch, Damage, Journal, JournalReader, segments
 from qehost.journal.pruning import journal_bytes, prune
@@ -570,3 +570,13 @@ def test_the_newest_events_come_without_reading_the_old_ones(folder: Path) -> No
     assert [event.seq for event in newest if isinstance(event, StatusEvent)] == list(
         range(last, last - 5, -1)
     )
+
+
+def test_a_file_that_was_pruned_before_its_end_was_seen_to_does_not_come_back(
+    tmp_path: Path,
+) -> None:
+    with Journal(tmp_path, segment_bytes=20_000) as journal:
+        append_until(journal, 0, lambda: len(segments.segments(tmp_path)) > 2)
+        for path in segments.segments(tmp_path)[:-1]:
+            remove(path)
+    assert all(path.stat().st_size for path in segments.segments(tmp_path))
