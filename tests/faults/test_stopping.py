@@ -88,7 +88,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, venue: Venue) -> None:
         begun = time.monotonic()
         assert run.stop(signal.SIGINT) == 128 + signal.SIGINT
         assert time.monotonic() - begun < 5
-        assert run.all_pids() == [run.process.pid]
+        assert run.all_gone(timeout=5.0)
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: len(delivered_numbers(again)) == 5, "what was left")
         assert again.stop() == 0

@@ -222,6 +222,15 @@ class Run:
                     pids.append(pid)
         return pids
 
+    def all_gone(self, timeout: float = PATIENCE) -> bool:
+        """Whether everything has ended: what was killed at the end takes a moment to be gone."""
+        deadline = time.monotonic() + timeout
+        while left := self.all_pids()[1:]:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"still running after {timeout:g} s: {left}")
+            time.sleep(0.01)
+        return True
+
     # --- inside ----------------------------------------------------------------------------
 
     @staticmethod
