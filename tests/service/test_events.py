@@ -11,6 +11,7 @@ from script import wait_for
 
 from qehost.errors import GapError, ListenKeyError, ParameterArgumentError, from_problem
 from qehost.messages import ErrorEvent, StatusEvent
+from qehost.simulator import Venue
 
 
 def status(number: int, length: int = 0) -> str:
@@ -29,6 +30,12 @@ async def first(events, count):
     return taken
 
 
+async def known_to(venue: Venue) -> None:
+    """Until the venue has its end of the stream, which may be a moment after ours."""
+    while not venue.connections:
+        await asyncio.sleep(0.01)
+
+
 def test_events_come_in_order_with_connections_and_errors_among_them(service, venue, children):
     async def program():
         kinds = []
@@ -38,6 +45,7 @@ def test_events_come_in_order_with_connections_and_errors_among_them(service, ve
                 match event.kind:
                     case "connected" if len(kinds) == 1:
                         assert service.is_connected()
+                        await known_to(venue)
                         venue.push(status(1))
                     case "status":
                         venue.push("no JSON")
@@ -60,6 +68,7 @@ def test_handlers_are_not_called_beside_it(service, calls, venue):
         async with aclosing(service.events()) as events:
             async for event in events:
                 if event.kind == "connected":
+                    await known_to(venue)
                     venue.push(status(1))
                 else:
                     break
@@ -153,6 +162,7 @@ def test_a_slow_body_is_waited_for_and_what_does_not_fit_is_told(service_of, api
         async with aclosing(service.events()) as events:
             async for event in events:
                 if event.kind == "connected":
+                    await known_to(venue)
                     for number in range(1, sent + 1):
                         venue.push(status(number, 100_000))
                     # A body that takes its time, while the rest of the program goes on.
@@ -183,6 +193,7 @@ def test_with_a_state_folder_an_event_counts_once_the_body_is_through_with_it(
         async with aclosing(service.events()) as events:
             async for event in events:
                 if event.kind == "connected" and event.seq == 1:
+                    await known_to(venue)
                     for number in range(1, 7):
                         venue.push(status(number))
                 elif event.kind == "status":
