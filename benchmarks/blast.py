@@ -26,6 +26,7 @@ import corpus
 
 __all__ = ["Accept", "Blast", "Broken", "Pace", "Server"]
 
+_ENDED = "the blast server has ended: its traceback is above"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CHUNK = 256 * 1024
 _PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
@@ -58,9 +59,13 @@ class Pace(NamedTuple):
 
 
 class Server:
-    """The server's process, as the benchmark sees it.  It is started when it is needed first."""
+    """The server's process, as the benchmark sees it.  It is started when it is needed first.
 
-    def __init__(self) -> None:
+    It makes `block` messages, which takes it 20 µs each, and then repeats them with fresh ids.
+    """
+
+    def __init__(self, block: int = corpus.BLOCK) -> None:
+        self.block = block
         self._spawn = multiprocessing.get_context("spawn")
         self._pipe, self._theirs = self._spawn.Pipe()
         self._process: SpawnProcess | None = None
@@ -88,7 +93,7 @@ class Server:
             times: array[int] = self._pipe.recv()
         except EOFError:
             client()
-            raise Broken("the blast server has ended: its traceback is above") from None
+            raise Broken(_ENDED) from None
         return times
 
     def __enter__(self) -> Server:
@@ -108,19 +113,24 @@ class Server:
 
     def _start(self) -> None:
         if self._process is None:
-            self._process = self._spawn.Process(target=_serve, args=(self._theirs,), daemon=True)
+            self._process = self._spawn.Process(
+                target=_serve, args=(self._theirs, self.block), daemon=True
+            )
             self._process.start()
             self._theirs.close()
-            self._url = f"ws://127.0.0.1:{self._pipe.recv()}"
+            try:
+                self._url = f"ws://127.0.0.1:{self._pipe.recv()}"
+            except EOFError:
+                raise Broken(_ENDED) from None
 
 
 # --- in the server's process ----------------------------------------------------------------------
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, block: int) -> None:
     # Ctrl-C is for the benchmark, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    frames = corpus.Frames()
+    frames = corpus.Frames(block)
     listener = socket.create_server(("127.0.0.1", 0))
     pipe.send(listener.getsockname()[1])
     clients: list[_Client] = []

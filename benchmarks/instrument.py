@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import corpus
 import peer
 from blast import Broken, Server
 from programs import Peer, Program, Qehost
@@ -73,15 +75,17 @@ def command(doc: str | None, build: Build) -> None:
     say(*carry_out(chosen, build), chosen.json)
 
 
-def carry_out(chosen: argparse.Namespace, build: Build) -> tuple[list[Row], dict[str, Any]]:
-    """Measure; the rows, and where that was.  Whatever happens, nothing that was started is left.
+def carry_out(chosen: argparse.Namespace, build: Build) -> tuple[list[Row], dict[str, Any], float]:
+    """Measure; the rows, where that was, and how many seconds it took.
+
+    Whatever happens, nothing that was started is left.
 
     Where something does not do its part, the program ends, and says what and why.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    where = machine()
+    where, begun = machine(), time.monotonic()
     try:
-        with Server() as server:
+        with Server(min(corpus.BLOCK, chosen.messages)) as server:
             sizes = Sizes(chosen.messages, chosen.seconds, chosen.idle)
             instruments = build(server, sizes)
             for number in range(chosen.runs):
@@ -94,17 +98,18 @@ def carry_out(chosen: argparse.Namespace, build: Build) -> tuple[list[Row], dict
         sys.exit(f"not measured: {broken}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    return [row for instrument in instruments for row in instrument.rows], where
+    rows = [row for instrument in instruments for row in instrument.rows]
+    return rows, where, time.monotonic() - begun
 
 
-def say(rows: Sequence[Row], where: dict[str, Any], json: str | None) -> None:
+def say(rows: Sequence[Row], where: dict[str, Any], seconds: float, json: str | None) -> None:
     """Print the rows: as text, or as JSON where that is wanted and no file named for it."""
     if json == "-":
-        sys.stdout.write(as_json(rows, where))
+        sys.stdout.write(as_json(rows, where, seconds))
         return
-    sys.stdout.write(as_text(rows, where))
+    sys.stdout.write(as_text(rows, where, seconds))
     if json:
-        Path(json).write_text(as_json(rows, where), encoding="utf-8")
+        Path(json).write_text(as_json(rows, where, seconds), encoding="utf-8")
 
 
 def _progress(text: str) -> None:

@@ -100,6 +100,7 @@ class LongRun:
                 _send(bench, self._every)
                 self._look(bench, sent)
                 _prune(bench.program)
+        self._tell_growth()
 
     def _look(self, bench: Bench, sent: int) -> None:
         memory = bench.memory()
@@ -109,6 +110,18 @@ class LongRun:
             self.rows.append(row)
         shown = (f"{memory[role]:>10.1f}" for role in (*ROLES, "all"))
         print(f"{sent:>12,}", *shown, file=self._out, flush=True)
+
+    def _tell_growth(self) -> None:
+        """What the second half of the messages has added: next to nothing, if memory is flat."""
+        every = len(NAMES)
+        looks = [self.rows[place : place + every] for place in range(0, len(self.rows), every)]
+        middle, last = looks[(len(looks) - 1) // 2], looks[-1]
+        grown = {
+            role: after.ours[0] - before.ours[0]
+            for role, before, after in zip(NAMES, middle, last, strict=True)
+        }
+        shown = (f"{grown[role]:>+10.1f}" for role in (*ROLES, "all"))
+        print(f"{'second half':>12}", *shown, file=self._out)
 
 
 def _send(bench: Bench, total: int) -> None:
@@ -140,14 +153,14 @@ def main() -> None:
     chosen.runs = 1
     every = chosen.every or EVERY
     out = sys.stderr if chosen.json == "-" else sys.stdout
-    rows, where = carry_out(
+    rows, where, seconds = carry_out(
         chosen, lambda server, _: [LongRun(server, chosen.messages, every, out)]
     )
     # As text it has been told already.
     if chosen.json == "-":
-        say(rows, where, chosen.json)
+        say(rows, where, seconds, chosen.json)
     elif chosen.json:
-        Path(chosen.json).write_text(as_json(rows, where), encoding="utf-8")
+        Path(chosen.json).write_text(as_json(rows, where, seconds), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -34,16 +34,16 @@ ENDS: dict[str, Callable[[Venue], object]] = {
     "torn frame": lambda venue: venue.inject("torn"),
     "protocol violation": lambda venue: venue.inject("reserved"),
     "not UTF-8": lambda venue: venue.inject("invalid-utf8"),
-    "reset, then HTTP 500": lambda venue: (
-        venue.inject("handshake-500", ACCOUNTS),
-        venue.drop("reset"),
-    ),
-    "reset, then HTTP 429, wait 1 s": lambda venue: (
-        venue.inject("handshake-429", ACCOUNTS),
-        venue.drop("reset"),
-    ),
+    "reset, then HTTP 500": lambda venue: refuse_all(venue, "handshake-500"),
+    "reset, then HTTP 429, wait 1 s": lambda venue: refuse_all(venue, "handshake-429"),
     "silence (noticed after 3 s)": lambda venue: venue.inject("silence"),
 }
+
+
+def refuse_all(venue: Venue, fault: str) -> None:
+    """Ends all streams, and meets the first attempt of each account with the fault."""
+    venue.inject(fault, ACCOUNTS)
+    venue.drop("reset")
 
 
 def opened(venue: Venue, since: float) -> list[float]:

@@ -46,7 +46,7 @@ class Service:
     def __init__(self, server: Server, sizes: Sizes) -> None:
         self._server = server
         self._sizes = sizes
-        fills = [b'\\"type\\":\\"fill\\"' in text for text in corpus.messages(corpus.BLOCK)]
+        fills = [b'\\"type\\":\\"fill\\"' in text for text in corpus.messages(server.block)]
         sent = WARM_UP + int(RATE * sizes.seconds) + sizes.messages
         self._fills = fills * (sent // len(fills) + 1)
         self._p50, self._p99 = (

@@ -59,8 +59,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def as_json(rows: Sequence[Row], where: dict[str, Any]) -> str:
-    """A line for each row, so that two measurements can be compared line by line."""
+def as_json(rows: Sequence[Row], where: dict[str, Any], seconds: float) -> str:
+    """A line for each row, so that two measurements can be compared line by line.
+
+    `seconds` is how long all of it took.
+    """
     figures = [
         {
             "section": row.section,
@@ -78,10 +81,11 @@ def as_json(rows: Sequence[Row], where: dict[str, Any]) -> str:
         if row.ours
     ]
     lines = ",\n  ".join(json.dumps(figure, ensure_ascii=False) for figure in figures)
-    return f'{{\n "machine": {json.dumps(where)},\n "figures": [\n  {lines}\n ]\n}}\n'
+    head = f' "machine": {json.dumps(where)},\n "seconds": {seconds:.0f},'
+    return f'{{\n{head}\n "figures": [\n  {lines}\n ]\n}}\n'
 
 
-def as_text(rows: Sequence[Row], where: dict[str, Any]) -> str:
+def as_text(rows: Sequence[Row], where: dict[str, Any], seconds: float) -> str:
     head = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
     lines = [("", "", "qehost", "", peer.NAME, "", "times better")]
     section = ""
@@ -101,6 +105,7 @@ def as_text(rows: Sequence[Row], where: dict[str, Any]) -> str:
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         told.append("  ".join(cells).rstrip())
+    told += ["", f"measured in {seconds:.0f} s"]
     if not peer.version():
         told += ["", peer.MISSING]
     return "\n".join(told) + "\n"

@@ -88,6 +88,7 @@ def test_one_command_measures_everything(tmp_path: Path) -> None:
     if sys.platform == "linux":  # elsewhere the system does not keep such books
         assert 0 < sections["whole program"]["CPU of a message, host process"]["qehost"] < 1000
         assert "idle CPU" in names["memory and idling"]
+    assert json.loads(written)["seconds"] > 0
     machine = json.loads(written)["machine"]
     assert machine.keys() >= {"python", "system", "cores", "load", "qe-connector", "memory"}
     if machine["qe-connector"] is None:
@@ -128,6 +129,7 @@ def test_many_messages_are_sent_in_parts_and_memory_is_told_after_each() -> None
         timeout=PATIENCE,
     )
     assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.splitlines()[-1].split()[:2] == ["second", "half"]
     counts = [row["count"] for row in rows_of(ended.stdout)["long run"].values()]
     assert counts == [count for count in (0, 4_000, 8_000) for _ in range(4)]
 
