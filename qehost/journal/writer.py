@@ -73,6 +73,7 @@ class Journal:
         self._active: tuple[Path, sqlite3.Connection] | None = None
         self._spare: tuple[Path, sqlite3.Connection] | None = None
         self._retired: deque[tuple[Path, sqlite3.Connection]] = deque()
+        self._unsynced: deque[Path] = deque()
         self._problem: JournalError | None = None
         self._retry_at = 0.0
         self._began = 0.0
@@ -120,7 +121,7 @@ class Journal:
         except sqlite3.Error as error:
             self._high_water[0] = last_seq
             self._problem = explain(path, error)
-            self._retired.append(self._active)
+            self._leave(self._active)
             self._active = None
             # At once, unless the last new file did not help either.
             self._retry_at = self._began + self._retry_interval
@@ -186,7 +187,7 @@ class Journal:
 
     def _go_over(self) -> None:
         if self._active is not None:
-            self._retired.append(self._active)
+            self._leave(self._active)
         elif self._problem is not None:
             log.warning("journal %s: events are protected again", self.folder)
             self._problem = None
@@ -194,6 +195,10 @@ class Journal:
         self._began = time.monotonic()
         self._appended = self._log_size = 0
         self._wake.set()
+
+    def _leave(self, file: tuple[Path, sqlite3.Connection]) -> None:
+        self._retired.append(file)
+        self._unsynced.append(file[0])
 
     # --- the keeper's thread ------------------------------------------------------------------
 
@@ -208,6 +213,7 @@ class Journal:
             # The next file before the last one's end, which can take a second.
             if self._spare is None and not self._stopping:
                 self._look_after()
+            self._sync_retired()
             self._finish_retired(0 if calm else LEFT_OPEN)
 
     def _look_after(self) -> None:
@@ -256,6 +262,13 @@ class Journal:
             return shutil.disk_usage(self.folder).free > 2 * self._segment_bytes
         except OSError:
             return True  # The folder is gone; making the file tells what is wrong.
+
+    def _sync_retired(self) -> None:
+        """A file that is left may wait long for its end, but the disk has it within the second."""
+        while self._unsynced:
+            log_file = _log_of(self._unsynced.popleft())
+            if self._durability == "process" and log_file.exists():  # otherwise it was pruned
+                _sync(log_file)
 
     def _finish_retired(self, leave: int) -> None:
         while len(self._retired) > leave:

@@ -572,6 +572,28 @@ def test_the_newest_events_come_without_reading_the_old_ones(folder: Path) -> No
     )
 
 
+def test_every_file_is_synced_after_its_last_append_though_the_stream_is_never_calm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[int, int] = {}
+
+    def fsync(fd: int) -> None:
+        file = os.fstat(fd)
+        synced[file.st_ino] = file.st_size
+        real(fd)
+
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", fsync)
+    with Journal(tmp_path, segment_bytes=20_000) as journal:
+
+        def left_and_synced() -> bool:
+            left = segments.segments(tmp_path)[:-1]
+            logs = [path.with_name(f"{path.name}-wal").stat() for path in left]
+            return len(logs) > 2 and all(synced.get(s.st_ino) == s.st_size for s in logs)
+
+        append_until(journal, 0, left_and_synced)
+
+
 def test_a_file_that_was_pruned_before_its_end_was_seen_to_does_not_come_back(
     tmp_path: Path,
 ) -> None:
