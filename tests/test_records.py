@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qehost.fills import Before
+from qehost.journal.search import Wanted
 from qehost.messages import ErrorEvent, FillEvent, OrderEvent, StatusEvent
 from qehost.pipeline import Pipeline
 from qehost.records import Texts, decode_events, decode_records, encode_events, expand, last_seq
@@ -55,6 +57,18 @@ def test_what_this_version_cant_read_is_an_error_in_its_place() -> None:
     assert (first.seq, second.seq, third.seq) == (7, 8, 9)
     assert first.raw == "no json"
     assert isinstance(third, OrderEvent)
+
+
+@pytest.mark.parametrize("client_id", ["desk-1", 'desk "A"', "a/b", "é", "\\n"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_search_finds_what_json_has_to_escape(client_id: str, ascii_only: bool) -> None:
+    data = json.dumps({"masterOrderId": "m", "clientOrderId": client_id}, ensure_ascii=ascii_only)
+    text = json.dumps({"type": "master_data", "data": data}, ensure_ascii=ascii_only)
+    batch = encode_events(Pipeline("main").feed([text], AT))
+    wanted = Wanted(order_id=client_id)
+    assert wanted.may_hold(batch)
+    assert wanted.fits(decode_events(batch)[0])
+    assert not Wanted(order_id="another").may_hold(batch) or "\\u" in text
 
 
 figures = st.sampled_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -17,7 +18,7 @@ __all__ = ["KINDS", "Wanted", "find"]
 
 KINDS: tuple[EventKind, ...] = get_args(EventKind)
 ESCAPES = (rb"\u", rb"\/")
-"""In JSON these may hide what is looked for; what else must be escaped is in no id."""
+"""In JSON any character may be written with these."""
 ORDER_IDS = ("master_order_id", "order_id", "client_id")
 
 
@@ -40,9 +41,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
         Nearly always these texts stand in the bytes as they are, so most batches need no decoding.
         """
-        if any(escape in events for escape in ESCAPES):
+        wanted = [text for text in (self.symbol, self.order_id) if text]
+        if any(escape in events for escape in ESCAPES) or any(map(_is_escaped, wanted)):
             return True
-        return self.symbol.encode() in events and self.order_id.encode() in events
+        return all(text.encode() in events for text in wanted)
 
     def fits(self, event: AnyEvent) -> bool:
         message: Any = event.message
@@ -55,6 +57,11 @@ class Wanted(msgspec.Struct, frozen=True):
                 or any(getattr(message, name, None) == self.order_id for name in ORDER_IDS)
             )
         )
+
+
+def _is_escaped(text: str) -> bool:
+    """Whether JSON can't have it as it is: a client writes what it likes into its order's id."""
+    return json.dumps(text, ensure_ascii=False) != f'"{text}"'
 
 
 def find(
