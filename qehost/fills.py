@@ -55,14 +55,14 @@ def derive(order: OrderMessage, running: Running, before: Before) -> FillDetail:
     """
     try:
         quantity = Decimal(running.filled_quantity)
-        notional = notional_of(quantity, running.filled_notional, running.average_price)
+        notional = notional_of(quantity, running)
         filled = quantity
         worth = notional
         if before.filled_quantity:
             earlier = Decimal(before.filled_quantity)
             filled = EXACT.subtract(quantity, earlier)
             worth = None
-            told = notional_of(earlier, before.filled_notional, before.average_price)
+            told = notional_of(earlier, before)
             if notional is not None and told is not None:
                 worth = EXACT.subtract(notional, told)
                 if worth <= 0:
@@ -101,14 +101,15 @@ def fill_message(fill: FillDetail) -> FillMessage:
     )
 
 
-def notional_of(quantity: Decimal, filled_notional: str, average_price: str) -> Decimal | None:
-    """The filled notional so far; a venue that leaves it out still sends the average price."""
-    if filled_notional:
-        notional = Decimal(filled_notional)
+def notional_of(quantity: Decimal, running: Running | Before) -> Decimal | None:
+    """The filled notional of `quantity`, which `running` has as a text; a venue that leaves it out
+    still sends the average price."""
+    if running.filled_notional:
+        notional = Decimal(running.filled_notional)
         if notional:
             return notional
-    if average_price:
-        notional = EXACT.multiply(Decimal(average_price), quantity)
+    if running.average_price:
+        notional = EXACT.multiply(Decimal(running.average_price), quantity)
         if notional:
             return notional
     return None

@@ -298,7 +298,7 @@ def _grown(order: _Order, shape: V2Order, filled: float, plain: bool) -> Before 
 def _add_up(order: _Order) -> None:
     """V1's pushes become part of the running fill, exactly."""
     quantity = Decimal(order.top.filled_quantity or 0)
-    notional = _worth(order.top) if quantity else Decimal(0)
+    notional = notional_of(quantity, order.top) if quantity else Decimal(0)
     for filled_qty, fill_price, fill_time in order.pushes or ():
         try:
             # repr() of a float is what V1 wrote, up to the 17 digits that a float has.
@@ -316,11 +316,6 @@ def _add_up(order: _Order) -> None:
         order.top = Before(f"{quantity:f}", "" if notional is None else f"{notional:f}")
         order.most = float(quantity)
         order.plain = False
-
-
-def _worth(running: Before) -> Decimal | None:
-    quantity = Decimal(running.filled_quantity)
-    return notional_of(quantity, running.filled_notional, running.average_price)
 
 
 def _is_announced(order: _Order, push: Push) -> bool:

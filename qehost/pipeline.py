@@ -11,7 +11,7 @@ from typing import Any
 
 from qehost import wire
 from qehost.errors import DecodeError, WebsocketClientError, to_problem
-from qehost.fills import FINISHED, Before, derive, fill_message
+from qehost.fills import FINISHED, Before
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -19,7 +19,6 @@ from qehost.messages import (
     Disconnected,
     DisconnectedEvent,
     ErrorEvent,
-    FillEvent,
     MasterOrderEvent,
     MasterOrderMessage,
     OrderEvent,
@@ -28,7 +27,7 @@ from qehost.messages import (
 )
 from qehost.once import Once
 from qehost.orders import Lost, Orders
-from qehost.records import Record, Texts
+from qehost.records import Record, Texts, derived_event
 from qehost.wire.shapes import Unreadable
 
 __all__ = ["Pipeline"]
@@ -186,11 +185,7 @@ class Pipeline:
             )
         if told is not True:
             before = told.before if isinstance(told, Lost) else told
-            fill = derive(message, shape, before)
-            seq, telling = self._seq(), fill_message(fill)
-            events.append(
-                FillEvent(seq, self.account, "", at, "derived", False, raw, telling, fill)
-            )
+            events.append(derived_event(decoded, before, self._seq(), self.account, at, raw))
 
     def _remember_caught_up(self, event: AnyEvent) -> None:
         self._orders.now = event.received_at // 10**6

@@ -39,6 +39,7 @@ __all__ = [
     "Texts",
     "decode_events",
     "decode_records",
+    "derived_event",
     "encode_events",
     "expand",
     "first_seq",
@@ -107,10 +108,13 @@ def _expand(record: Texts, events: list[AnyEvent]) -> None:
                 decoded = wire.decode(text)
                 event = _stream_event(decoded, seq, account, at, text)
             else:
-                event = _derived_event(decoded, item, seq, account, at, text)
-        except (DecodeError, Unreadable) as error:
+                event = derived_event(decoded, item, seq, account, at, text)
+        except DecodeError as error:
             # What could be read when it came can be read again, but by another version perhaps not.
-            problem = to_problem(DecodeError(str(error), text, getattr(error, "path", "$")))
+            problem = to_problem(error)
+            event = ErrorEvent(seq, account, "", at, "stream", False, text, problem)
+        except Unreadable as error:
+            problem = to_problem(wire.unreadable(error, text))
             event = ErrorEvent(seq, account, "", at, "stream", False, text, problem)
         events.append(event)
         seq += 1
@@ -143,9 +147,13 @@ def _stream_event(
     return event
 
 
-def _derived_event(
+def derived_event(
     decoded: wire.Decoded | None, before: Before, seq: int, account: str, at: int, text: str
 ) -> FillEvent:
+    """The fill that a V2 child order brings, with `text` as its raw text; `at` is epoch ns.
+
+    Raises DecodeError for anything but a V2 child order, Unreadable as `derive`.
+    """
     if decoded is None or not isinstance(decoded.shape, V2Order):
         raise DecodeError("$.data: no child order of which a fill could be derived", text, "$.data")
     message: Any = decoded.message

@@ -262,20 +262,25 @@ def test_no_figure_raises_anything_else(filled: str, notional: str) -> None:
 # --- states -----------------------------------------------------------------------------------
 
 
-def streamed(orders: Orders, at: int, status: str, filled: float = 0.0, order: str = "o") -> bool:
-    shape = V2MasterOrder(master_order_id=order, status=status, cum_filled_qty=filled)
-    shape.updated_at = str(START + at) if at else ""
-    told = orders.note(shape)
+def streamed(orders: Orders, *state: Any, order: str = "o") -> bool:
+    told = orders.note(master_order(order, *state))
     assert isinstance(told, bool)
     return told
 
 
-def caught_up(orders: Orders, at: int, status: str, filled: float = 0.0, order: str = "o") -> bool:
-    shape = V2MasterOrder(master_order_id=order, status=status, cum_filled_qty=filled)
-    shape.updated_at = str(START + at) if at else ""
-    told = orders.catch_up(shape)
+def caught_up(orders: Orders, *state: Any, order: str = "o") -> bool:
+    told = orders.catch_up(master_order(order, *state))
     assert isinstance(told, bool)
     return told
+
+
+def master_order(order: str, at: int, status: str, filled: float = 0.0) -> V2MasterOrder:
+    return V2MasterOrder(
+        master_order_id=order,
+        status=status,
+        cum_filled_qty=filled,
+        updated_at=str(START + at) if at else "",
+    )
 
 
 def test_a_state_that_the_stream_brought_is_not_caught_up() -> None:

@@ -53,8 +53,6 @@ class FrameParser:
         self.violation: ProtocolViolation | None = None
         """What the venue did wrong; the messages before it have been returned all the same."""
         self.closed = False
-        self.pings: list[Ping] = []
-        """Those that wait for an answer, for the caller to take."""
         self._tail = b""  # the start of a header, or of a control frame: at most 130 bytes
         self._message = _NO_MESSAGE  # the message whose first frame, but not its last byte, is in
         self._left = 0  # payload bytes of the current data frame that are still to come
@@ -113,8 +111,6 @@ class FrameParser:
                     break
                 control = _control(first, data[start:stop])
                 add(control)
-                if isinstance(control, Ping):
-                    self.pings.append(control)
                 if isinstance(control, Close):
                     self.closed = True
                     return

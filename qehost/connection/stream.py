@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from websocket import ABNF
 
-from qehost.connection.frames import NO_CODE, NORMAL, Close, FrameParser, Item
+from qehost.connection.frames import NO_CODE, NORMAL, Close, FrameParser, Item, Ping
 from qehost.connection.handshake import hide_query, shake_hands
 from qehost.errors import ConnectError, ConnectionLost
 from qehost.network.deadline import Deadline
@@ -139,8 +139,7 @@ class Stream:
         items: list[Item] = []
         if not self._end:
             items = self._take()
-            if self._parser.pings:
-                self._answer_pings()
+            self._answer_pings(items)
         if items or not self._end:
             return items
         # Only now, so that what the caller sent because of the last messages goes out before.
@@ -186,8 +185,8 @@ class Stream:
         self.bytes_received += filled
         return bytes(view[:filled])
 
-    def _answer_pings(self) -> None:
-        pings, self._parser.pings = self._parser.pings, []
+    def _answer_pings(self, items: list[Item]) -> None:
+        pings = [item for item in items if isinstance(item, Ping)]
         for ping in pings[-PONGS_A_READ:]:
             # A venue that floods us with pings and does not read must not hold us up: what can't
             # be sent at once is left out, the next ping will be answered.

@@ -14,6 +14,7 @@ import msgspec
 
 from qehost import wire
 from qehost.errors import DecodeError, VenueError, WebsocketClientError, to_problem
+from qehost.fills import fill_message
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -23,7 +24,6 @@ from qehost.messages import (
     ErrorEvent,
     FillDetail,
     FillEvent,
-    FillMessage,
     MasterOrderDetail,
     MasterOrderEvent,
     OrderDetail,
@@ -275,19 +275,7 @@ def _decoded(head: Mapping[str, Any], type_: str, raw: str) -> Any:
 
 
 def _derived(head: Mapping[str, Any], made: FillDetail, raw: str) -> FillEvent:
-    message = FillMessage(
-        "fill",
-        made.master_order_id,
-        made.order_id,
-        made.symbol,
-        made.category,
-        made.side,
-        float(made.price or 0),
-        float(made.quantity or 0),
-        made.fill_time or 0,
-        made.fill_time or 0,
-    )
-    return FillEvent(**head, raw=raw, message=message, exact=made)
+    return FillEvent(**head, raw=raw, message=fill_message(made), exact=made)
 
 
 @overload
