@@ -9,55 +9,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from qehost.errors import JournalError
-from qehost.state import private_file
+from qehost.errors import JournalError, NewerFormat
+from qehost.state import private_file, trouble
 
 __all__ = [
     "CORRUPT",
-    "NewerFormat",
     "check_format",
     "connect",
     "explain",
-    "is_damage",
     "migrate",
-    "remove",
     "set_aside",
 ]
 
-# Errors that say nothing about a file's content: it can't be got at, or not now.
-ACCESS = frozenset(
-    (
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_READONLY,
-    )
-)
 CORRUPT = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 # What SQLite may put beside a database; they take the database's mode.
 COMPANIONS = ("-wal", "-shm", "-journal")
 
 
-class NewerFormat(JournalError):
-    """A newer qehost wrote the file."""
-
-
-def connect(
-    path: Path, *, read_only: bool = False, create: bool = True, busy_timeout: float = 0.0
-) -> sqlite3.Connection:
-    """Open a database in autocommit mode; a writer makes the file if it is missing and it may.
+def connect(path: Path, *, busy_timeout: float = 0.0) -> sqlite3.Connection:
+    """Open a database in autocommit mode; the file is made if it is missing.
 
     The connection may be handed from one thread to another, not used by two at once.
     `busy_timeout` is in seconds.  Raises sqlite3.Error or OSError.
     """
-    if create and not read_only:
-        private_file(path)
+    private_file(path)
     # `%` and `?` in a path would be read as parts of the URI.
     return sqlite3.connect(
-        f"file:{quote(str(path))}?mode={'ro' if read_only else 'rw'}",
+        f"file:{quote(str(path))}?mode=rw",
         uri=True,
         timeout=busy_timeout,
         isolation_level=None,
@@ -111,12 +89,12 @@ def migrate(
 
 
 def explain(path: Path, error: Exception) -> JournalError:
-    """The error for people."""
+    """What SQLite or the system says of a database, for people."""
+    if isinstance(error, OSError):
+        return trouble(path, error)
     text = str(error) or type(error).__name__
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if isinstance(error, OSError):
-        text = error.strerror or text
-    elif code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL:
         text = "the disk is full"
     elif code == sqlite3.SQLITE_READONLY:
         text = "the file or its folder is read-only"
@@ -129,11 +107,6 @@ def explain(path: Path, error: Exception) -> JournalError:
     elif code in CORRUPT:
         text = f"the file is damaged ({text})"
     return JournalError(str(path), text)
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether what was asked for can't be read, now or later, as opposed to got at."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF not in ACCESS
 
 
 def set_aside(path: Path) -> Path | None:
@@ -150,20 +123,3 @@ def set_aside(path: Path) -> Path | None:
             if not suffix:
                 return None
     return aside
-
-
-def remove(path: Path) -> int:
-    """Delete a database with its companions; the number of bytes they took.
-
-    Raises OSError where the database itself can't be deleted.
-    """
-    size = 0
-    # The database last: a log without its database would be played into the next file of that name.
-    for suffix in (*COMPANIONS, ""):
-        part = path.with_name(path.name + suffix)
-        try:
-            size += part.stat().st_size
-            os.unlink(part)
-        except FileNotFoundError:
-            continue
-    return size

@@ -50,6 +50,7 @@ __all__ = [
     "HookError",
     "JournalError",
     "ListenKeyError",
+    "NewerFormat",
     "ParameterArgumentError",
     "ParameterRequiredError",
     "ParameterTypeError",
@@ -357,6 +358,10 @@ class JournalError(Error):
 
     def __str__(self) -> str:
         return f"journal {self.path}: {self.text}"
+
+
+class NewerFormat(JournalError):
+    """A newer qehost wrote the file."""
 
 
 class StateFolderBusy(JournalError):

@@ -15,6 +15,7 @@ A state folder that exists already keeps its mode, since it may be any folder th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -23,7 +24,15 @@ from urllib.parse import quote, unquote
 
 from qehost.errors import JournalError, StateFolderBusy
 
-__all__ = ["FileLock", "StateFolder", "private_file", "private_folder"]
+__all__ = ["FileLock", "StateFolder", "private_file", "private_folder", "trouble"]
+
+TROUBLES = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "this user's share of the disk is full (quota)",
+    errno.EFBIG: "the file is full: this user's files may not be larger (ulimit -f)",
+    errno.EROFS: "the file system is read-only",
+    errno.EIO: "the disk is failing (input/output error)",
+}
 
 
 class StateFolder:
@@ -174,6 +183,12 @@ def private_file(path: Path) -> None:
     Raises OSError.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def trouble(path: Path, error: OSError) -> JournalError:
+    """What the system says of a file or folder, for people."""
+    text = TROUBLES.get(error.errno or 0) or error.strerror or str(error)
+    return JournalError(str(path), text)
 
 
 def _part(name: str) -> str:

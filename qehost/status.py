@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from qehost.database import explain
 from qehost.errors import JournalError
+from qehost.state import trouble
 
 __all__ = [
     "STALE_AFTER",
@@ -162,7 +162,7 @@ def write_status(path: Path, status: Status) -> None:
             os.close(fd)
         os.replace(draft, path)
     except OSError as error:
-        raise explain(path, error) from error
+        raise trouble(path, error) from error
 
 
 def read_status(path: Path) -> Status | None:
@@ -172,7 +172,7 @@ def read_status(path: Path) -> Status | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise explain(path, error) from error
+        raise trouble(path, error) from error
     except msgspec.DecodeError as error:
         raise JournalError(
             str(path), f"can't be read ({error}); was it written by another version of qehost?"

@@ -18,10 +18,10 @@ from qehost.cli.state_folder import where
 from qehost.errors import JournalError
 from qehost.host.cursors import cursors_of
 from qehost.journal.export import FORMATS, write_csv, write_jsonl, write_parquet
+from qehost.journal.layout import Damage
 from qehost.journal.pruning import Pruned, journal_bytes, prune
 from qehost.journal.reader import FOREVER, JournalReader
 from qehost.journal.search import KINDS, Wanted, find
-from qehost.journal.segments import Damage
 from qehost.messages import AnyEvent
 from qehost.state import StateFolder
 

@@ -16,9 +16,9 @@ from qehost.cli.finding import Finding, counted, failed, ok, warning
 from qehost.errors import JournalError
 from qehost.host.dead_letters import DeadLetters
 from qehost.host.loading import Report, load
+from qehost.journal.layout import Damage
 from qehost.journal.pruning import journal_bytes
 from qehost.journal.reader import JournalReader
-from qehost.journal.segments import Damage
 from qehost.state import StateFolder
 
 __all__ = ["machine_checks"]

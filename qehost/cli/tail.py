@@ -14,9 +14,9 @@ from qehost.cli.journal import Found, accounts_of, filters
 from qehost.cli.journal_table import print_line
 from qehost.cli.state_folder import where
 from qehost.journal.export import write_jsonl
+from qehost.journal.layout import Batch
 from qehost.journal.reader import JournalReader
 from qehost.journal.search import Wanted
-from qehost.journal.segments import Batch
 from qehost.messages import AnyEvent
 from qehost.records import decode_events
 from qehost.state import StateFolder

@@ -32,9 +32,8 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from qehost.database import NewerFormat, explain
-from qehost.errors import JournalError
-from qehost.state import StateFolder, private_folder
+from qehost.errors import JournalError, NewerFormat
+from qehost.state import StateFolder, private_folder, trouble
 
 __all__ = ["Call", "Marks", "MarksView", "Standing", "cursors_of"]
 
@@ -147,7 +146,7 @@ class Marks:
             finally:
                 os.close(fd)
         except OSError as error:
-            raise explain(path, error) from error
+            raise trouble(path, error) from error
 
     @classmethod
     def in_memory(

@@ -37,8 +37,7 @@ from qehost.control import (
     Stop,
 )
 from qehost.control import StopRequest as StopWanted
-from qehost.database import NewerFormat
-from qehost.errors import GapError, JournalError, PluginError
+from qehost.errors import GapError, JournalError, NewerFormat, PluginError
 from qehost.host.apis import Apis
 from qehost.host.cursors import Marks
 from qehost.host.dispatch import HOOKS

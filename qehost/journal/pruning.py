@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from qehost.database import explain, remove
 from qehost.errors import JournalError
-from qehost.journal.segments import Segment, segments
+from qehost.journal.layout import segments
+from qehost.journal.segments import Segment
+from qehost.state import trouble
 
 __all__ = ["Pruned", "journal_bytes", "prune"]
 
@@ -60,9 +60,12 @@ def prune(
         if undelivered and not over:
             return report._replace(held_back=True)
         try:
-            size = remove(file.path)
+            size = file.path.stat().st_size
+            file.path.unlink()
+        except FileNotFoundError:
+            continue
         except OSError as error:
-            raise explain(file.path, error) from error
+            raise trouble(file.path, error) from error
         total -= size
         report = Pruned(
             report.files + 1,
@@ -86,7 +89,7 @@ def journal_bytes(folder: Path) -> int:
     except FileNotFoundError:
         return 0
     except OSError as error:
-        raise explain(folder, error) from error
+        raise trouble(folder, error) from error
     return total
 
 
@@ -108,7 +111,7 @@ class _File(NamedTuple):
                 return cls(path, first, last, segment.newest_at())
             finally:
                 segment.close()
-        except (sqlite3.Error, JournalError):
+        except (OSError, JournalError):
             try:
                 return cls(path, 0, 0, path.stat().st_mtime_ns)
             except OSError:

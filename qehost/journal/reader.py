@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from qehost.database import NewerFormat, explain, is_damage
-from qehost.errors import JournalError
-from qehost.journal.segments import LARGEST_SEQ, Batch, Damage, Segment, segments
+from qehost.errors import JournalError, NewerFormat
+from qehost.journal.layout import Batch, Damage, segments
+from qehost.journal.segments import Segment
+from qehost.state import trouble
 
 __all__ = ["JournalReader", "read_high_water"]
 
@@ -26,7 +26,6 @@ class JournalReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: Segment | None = None
-        self._open_inode = 0
         # Where each file begins; once it has a first row, that row stays.
         self._first: dict[tuple[Path, int], int] = {}
 
@@ -45,8 +44,8 @@ class JournalReader:
         """Everything after event `after_seq`, to the end that the journal has when it is reached.
 
         The first batch may begin at or before `after_seq`.  A hole between two batches was never
-        written, since the journal could not be at that time, or it has been pruned; a damage that
-        SQLite does not notice looks the same.  About `chunk_bytes` are held in memory.
+        written, since the journal could not be at that time, or it has been pruned.  About
+        `chunk_bytes` are held in memory.
         """
         while chunk := self._chunk(after_seq, chunk_bytes):
             yield from chunk
@@ -78,7 +77,7 @@ class JournalReader:
             with self._segment(paths[position]) as segment:
                 return segment.read(after_seq, limit_bytes, end)
         except _Unreadable as unreadable:
-            return unreadable.damage(after_seq + 1, end)
+            return [*unreadable.damage(after_seq + 1, end)]
 
     def tail(self, events: int) -> list[Batch]:
         """The newest batches that hold that many events between them, oldest first.
@@ -112,37 +111,27 @@ class JournalReader:
                     continue
                 try:
                     with self._segment(paths[position]) as segment:
-                        batch = [segment.batch(item, end)]
+                        batch = segment.batch(item)
                 except _Unreadable as unreadable:
-                    batch = unreadable.damage(item, item)
-                yield from batch
+                    yield from unreadable.damage(item, item)
+                else:
+                    yield batch
 
     def _scan_file(
         self, paths: list[Path], position: int, end: int, since: int, until: int
-    ) -> list[int] | list[Batch | Damage]:
-        """The keys of the batches; of a damaged file everything that can be read of it."""
-        path = paths[position]
+    ) -> list[int | Damage]:
+        """The keys of its batches, and what can't be read."""
+        found: list[int | Damage] = []
         try:
-            with self._segment(path) as segment:
-                if not segment.cut_off:
-                    return segment.keys(since, until)
-        except _Unreadable:
-            pass
-        begin = self._first_seq(path) or self._before(paths, position) + 1
-        found: list[Batch | Damage] = []
-        after_seq = begin - 1
-        try:
-            with self._segment(path) as segment:
-                while chunk := segment.read(after_seq, 1 << 20, end):
-                    found += chunk
-                    after_seq = chunk[-1].last_seq
+            with self._segment(paths[position]) as segment:
+                found += segment.keys(since, until, end)
         except _Unreadable as unreadable:
-            found += unreadable.damage(after_seq + 1, end)
-        return [
-            item
-            for item in found
-            if isinstance(item, Damage) or (item.last_at >= since and item.first_at <= until)
-        ]
+            found += unreadable.damage(1, end)
+        if found and isinstance(damage := found[0], Damage):
+            # Where it begins, only the files before can tell.
+            begin = max(damage.first_seq, self._before(paths, position) + 1)
+            found[:1] = [damage._replace(first_seq=begin)] if begin <= damage.last_seq else []
+        return found
 
     def last_seq(self) -> int:
         """The number of the last event that was ever given one, 0 if none was.
@@ -174,7 +163,7 @@ class JournalReader:
             first = self._first_seq(path)
             if first is not None:
                 return first - 1
-        return read_high_water(self.folder) or LARGEST_SEQ
+        return read_high_water(self.folder)
 
     def _before(self, paths: list[Path], position: int) -> int:
         """The last event before a file, as far as that can be read."""
@@ -192,8 +181,9 @@ class JournalReader:
         """None for a file that is empty or can't be read."""
         key = path, _inode(path)
         if key not in self._first:
+            # In passing: the file that is being read stays open beside it.
             try:
-                with self._segment(path) as segment:
+                with _access(path), closing(Segment(path)) as segment:
                     first = segment.first_seq()
             except _Unreadable:
                 return None
@@ -209,23 +199,31 @@ class JournalReader:
         Raises _Unreadable for a damaged file, JournalError for what concerns all of them.
         """
         try:
-            # A file that stayed empty is deleted, and its name may be taken again.
-            inode = _inode(path)
-            if self._open is None or self._open.path != path or self._open_inode != inode:
-                self.close()
-                self._open = Segment(path)
-                self._open_inode = inode
-            yield self._open
-        except NewerFormat:
-            raise
-        except (sqlite3.Error, JournalError) as error:
+            with _access(path):
+                # A file that stayed empty is deleted, and its name may be taken again.
+                if self._open and (self._open.path != path or self._open.inode != _inode(path)):
+                    self.close()
+                if self._open is None:
+                    self._open = Segment(path)
+                yield self._open
+        except _Unreadable:
             self.close()
-            told = error if isinstance(error, JournalError) else explain(path, error)
-            if not path.exists():
-                raise _Unreadable(told, pruned=True) from error
-            if isinstance(error, JournalError) or is_damage(error):
-                raise _Unreadable(told) from error
-            raise told from error
+            raise
+
+
+@contextmanager
+def _access(path: Path) -> Iterator[None]:
+    """Raises _Unreadable for what concerns this file, JournalError for what concerns them all."""
+    try:
+        yield
+    except NewerFormat:
+        raise
+    except FileNotFoundError as error:
+        raise _Unreadable(trouble(path, error), pruned=True) from error
+    except JournalError as error:
+        raise _Unreadable(error) from error
+    except OSError as error:
+        raise trouble(path, error) from error
 
 
 class _Unreadable(Exception):
@@ -236,7 +234,7 @@ class _Unreadable(Exception):
         self._error = error
         self._pruned = pruned
 
-    def damage(self, first_seq: int, last_seq: int) -> list[Batch | Damage]:
+    def damage(self, first_seq: int, last_seq: int) -> list[Damage]:
         if self._pruned or last_seq < first_seq:
             return []
         return [Damage(first_seq, last_seq, self._error)]

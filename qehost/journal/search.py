@@ -9,8 +9,8 @@ from typing import Any, get_args
 import msgspec
 
 from qehost.errors import JournalError
+from qehost.journal.layout import Damage
 from qehost.journal.reader import FOREVER, JournalReader
-from qehost.journal.segments import Damage
 from qehost.messages import AnyEvent, EventKind
 from qehost.records import decode_events
 

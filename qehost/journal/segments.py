@@ -1,192 +1,77 @@
-"""One file of a journal: its format, and reading it, damaged parts included.
-
-A journal is a folder of numbered SQLite files.  Only the newest is written; a full one is closed
-for good.  So pruning deletes whole files and gives the disk its space back (deleting rows does not,
-and SQLite's `auto_vacuum` makes every append slower), and a damaged file costs at most
-what stands in it.
-
-A row holds one batch of events: the very bytes that the queue carries.
-"""
+"""Reading one file of a journal, damaged parts included, also while it is written."""
 
 from __future__ import annotations
 
+import errno
 import os
-import sqlite3
-import struct
-import zlib
-from contextlib import suppress
+from array import array
+from bisect import bisect_left, bisect_right
 from pathlib import Path
-from typing import Any, NamedTuple
+from zlib import crc32
 
-from qehost.database import check_format, connect, explain, is_damage, migrate, remove
-from qehost.errors import JournalError
-
-__all__ = ["Batch", "Damage", "Segment", "append_statement", "create", "row_of", "seal", "segments"]
-
-APPLICATION_ID = 0x71656A6C  # "qejl"
-TABLE = (
-    "CREATE TABLE batches (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,"
-    " first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL, events BLOB NOT NULL)"
+from qehost.errors import JournalError, NewerFormat
+from qehost.journal.layout import (
+    FORMAT,
+    HEAD_SIZE,
+    HEADER_SIZE,
+    MARK_SIZE,
+    Batch,
+    Damage,
+    Head,
+    read_head,
+    read_header,
 )
-# Format 1.  A later format is one more entry: old files are read as they are, new ones get it all.
-STEPS = ((TABLE,),)
-HEAD = struct.Struct("<qqqq")
-COLUMNS = "first_seq, last_seq, first_at, last_at, crc, events"
-# The batch that holds event :after + 1, or else the first one behind it.
-FROM = (
-    "FROM batches WHERE last_seq > :after AND first_seq >= coalesce("
-    "(SELECT max(first_seq) FROM batches WHERE first_seq <= :after + 1), 0) ORDER BY first_seq"
-)
-LARGEST_SEQ = 2**62
 
-append_statement = f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+__all__ = ["Segment"]
 
-
-class Batch(NamedTuple):
-    """Events `first_seq` to `last_seq`, received from `first_at` to `last_at` (epoch ns).
-
-    `events` is what `qehost.records.encode_events` made of them.
-    """
-
-    first_seq: int
-    last_seq: int
-    first_at: int
-    last_at: int
-    events: bytes
-
-
-class Damage(NamedTuple):
-    """Events that were written but can't be read; `error` says where and why."""
-
-    first_seq: int
-    last_seq: int
-    error: JournalError
-
-
-def segments(folder: Path) -> list[Path]:
-    """The files of a journal, oldest first."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise explain(folder, error) from error
-    numbered = sorted(
-        (int(stem), name)
-        for name in names
-        for stem, dot, suffix in (name.partition("."),)
-        if suffix == "db" and stem.isdecimal()
-    )
-    return [folder / name for _, name in numbered]
-
-
-def create(folder: Path, durability: str) -> tuple[Path, sqlite3.Connection]:
-    """Make the next file and open it for appending.  Raises sqlite3.Error or OSError."""
-    existing = segments(folder)
-    path = folder / f"{int(existing[-1].stem) + 1 if existing else 1:08d}.db"
-    # Under another name first: a reader must never meet a file without its table.
-    draft = folder / "next"
-    remove(draft)
-    db = connect(draft)
-    try:
-        db.execute("PRAGMA journal_mode=WAL")
-        migrate(db, 0, APPLICATION_ID, STEPS)
-    finally:
-        db.close()
-    os.rename(draft, path)
-    db = connect(path)
-    try:
-        # Closing moves the log into the database; while it is written nothing does.  SQLite's own
-        # checkpoints in mid-append cost five times as much and stall for up to 120 ms.
-        db.execute("PRAGMA wal_autocheckpoint=0")
-        db.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'NORMAL'}")
-        # macOS: without it a sync stops at the disk's cache.
-        db.execute("PRAGMA fullfsync=ON")
-        db.execute("SELECT count(*) FROM batches").fetchone()
-    except BaseException:
-        db.close()
-        raise
-    return path, db
-
-
-def seal(path: Path) -> None:
-    """Bring a file that is no longer written into one piece; an empty one is deleted.
-
-    What hinders it (a reader, a full disk, damage) leaves the file as it is, which is readable too.
-    """
-    with suppress(sqlite3.Error, OSError):
-        db = connect(path, create=False)  # it may have been pruned
-        try:
-            empty = db.execute("SELECT 1 FROM batches LIMIT 1").fetchone() is None
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            db.close()
-        if empty:
-            remove(path)
-
-
-def row_of(first_seq: int, last_seq: int, first_at: int, last_at: int, events: bytes) -> Any:
-    """The parameters of `append_statement`."""
-    # SQLite has no checksum of what it stores.  This one covers the numbers too.
-    crc = zlib.crc32(events, zlib.crc32(HEAD.pack(first_seq, last_seq, first_at, last_at)))
-    return first_seq, last_seq, first_at, last_at, crc, events
-
-
-def _is_whole(row: tuple[Any, ...]) -> bool:
-    *numbers, crc, events = row
-    if not (isinstance(events, bytes) and all(isinstance(number, int) for number in numbers)):
-        return False
-    first_seq, last_seq, first_at, last_at = numbers
-    return bool(row_of(first_seq, last_seq, first_at, last_at, events)[4] == crc)
+WINDOW = 1 << 16
+PAGE = 4096
 
 
 class Segment:
-    """One file, for reading, also while it is written by another process.
+    """One file, for reading.
 
-    Every call ends its read transaction before it returns, so a slow consumer holds up nothing.
-    The methods raise sqlite3.Error where the file can't be read.
+    It notes where each record stands, and of a file that grows it looks at what is new.  A record
+    is checked each time it is read.  The methods raise OSError where the file can't be read.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises sqlite3.Error or JournalError; NewerFormat for a file of a newer qehost."""
+        """Raises OSError or JournalError; NewerFormat for a file of a newer qehost."""
         self.path = path
-        self._db = connect(path, read_only=True, busy_timeout=1.0)
+        self._offsets = array("q")
+        self._lengths = array("q")
+        self._first_seqs = array("q")
+        self._last_seqs = array("q")
+        self._first_ats = array("q")
+        self._last_ats = array("q")
+        self._crcs = array("q")
+        # The records before which something stands that can't be read.
+        self._breaks: set[int] = set()
+        self._noted = HEADER_SIZE  # how far that goes
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if not check_format(self._db, path, APPLICATION_ID, len(STEPS), "journal"):
-                raise JournalError(str(path), "the file is damaged (it was cut off)")
-            # A flipped bit in the table's definition would make its columns empty without an error.
-            if self._db.execute("SELECT sql FROM sqlite_master").fetchall() != [(TABLE,)]:
-                raise JournalError(str(path), "the file is damaged (its table's definition)")
-            self.cut_off = self._is_cut_off()
+            self.inode = os.fstat(self._fd).st_ino
+            self._mark = self._read_mark()
         except BaseException:
-            self._db.close()
+            os.close(self._fd)
             raise
 
     def close(self) -> None:
-        self._db.close()
+        os.close(self._fd)
 
     def first_seq(self) -> int | None:
         """None: there is nothing in it."""
-        row = self._db.execute(
-            f"SELECT {COLUMNS} FROM batches ORDER BY first_seq LIMIT 1"
-        ).fetchone()
-        if row is None:
-            return None
-        if not _is_whole(row):
-            raise sqlite3.DatabaseError("its first row is damaged")
-        return int(row[0])
+        self._note(at_most=1)
+        return self._first_seqs[0] if self._first_seqs else None
 
     def last_seq(self) -> int | None:
-        row = self._db.execute(
-            "SELECT last_seq FROM batches ORDER BY first_seq DESC LIMIT 1"
-        ).fetchone()
-        return None if row is None else int(row[0])
+        self._note()
+        return self._last_seqs[-1] if self._last_seqs else None
 
     def newest_at(self) -> int:
-        """The latest time in it, epoch ns.  Not the last row's: clocks are set back."""
-        (at,) = self._db.execute("SELECT max(last_at) FROM batches").fetchone()
-        return int(at or 0)
+        """The latest time in it, epoch ns.  Not the last record's: clocks are set back."""
+        self._note()
+        return max(self._last_ats, default=0)
 
     def read(self, after_seq: int, limit_bytes: int, end: int) -> list[Batch | Damage]:
         """Batches with events after `after_seq`, until `limit_bytes` are exceeded.
@@ -194,119 +79,174 @@ class Segment:
         The first may begin before.  `end` is the last event that the file can hold, for telling how
         far a damage goes.
         """
-        found: list[Batch | Damage] = []
+        left_over = self._note()
+        start = stop = bisect_right(self._last_seqs, after_seq)
         size = 0
-        trouble: JournalError | None = None
-        if self.cut_off:
-            trouble = JournalError(str(self.path), "the file is damaged (it was cut off)")
-        rows = self._db.cursor()
-        try:
-            for row in rows.execute(f"SELECT {COLUMNS} {FROM}", {"after": after_seq}):
-                item = self._checked(row, end)
-                if isinstance(item, Batch):
-                    size += len(item.events)
-                elif not after_seq < item.last_seq <= end:
-                    trouble = item.error
-                    continue
+        while stop < len(self._offsets) and size < limit_bytes:
+            size += self._lengths[stop]
+            stop += 1
+        found: list[Batch | Damage] = []
+        for index, item in zip(range(start, stop), self._batches(start, stop), strict=True):
+            if index in self._breaks:
+                self._lose(found, after_seq, self._first_seqs[index] - 1)
+            if isinstance(item, Damage):
+                self._lose(found, max(after_seq, item.first_seq - 1), item.last_seq, item.error)
+            else:
                 found.append(item)
-                if size >= limit_bytes:
-                    break
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
-            trouble = explain(self.path, error)
-            # What came before the damage first; the next call begins at it.
-            if not found and end > after_seq:
-                found = [self._at_damage(after_seq, end, trouble)]
-        finally:
-            rows.close()
-        if trouble and end > after_seq and all(item.last_seq <= after_seq for item in found):
-            return [Damage(after_seq + 1, end, trouble)]
+            after_seq = item.last_seq
+        if left_over and stop == len(self._offsets):
+            self._lose(found, after_seq, end)
         return found
 
-    def keys(self, since: int, until: int) -> list[int]:
-        """The `first_seq` of each batch that reaches into the time from `since` to `until`.
+    def keys(self, since: int, until: int, end: int) -> list[int | Damage]:
+        """The `first_seq` of each batch that reaches into the time from `since` to `until`, and
+        between them what can't be read, whatever its time was.
 
-        It reads no events, so it takes milliseconds for a whole file.
+        It reads no events.  `end` is the last event that the file can hold; a damage at its
+        beginning reaches back to event 1 as far as this file knows.
         """
-        rows = self._db.execute(
-            "SELECT first_seq FROM batches WHERE last_at >= ? AND first_at <= ? ORDER BY first_seq",
-            (since, until),
-        )
-        return [first_seq for (first_seq,) in rows]
+        left_over = self._note()
+        found: list[int | Damage] = []
+        after_seq = 0
+        for index, (first_seq, last_seq, first_at, last_at) in enumerate(
+            zip(self._first_seqs, self._last_seqs, self._first_ats, self._last_ats, strict=True)
+        ):
+            if index in self._breaks:
+                self._lose(found, after_seq, first_seq - 1)
+            if last_at >= since and first_at <= until:
+                found.append(first_seq)
+            after_seq = last_seq
+        if left_over:
+            self._lose(found, after_seq, end)
+        return found
 
-    def batch(self, first_seq: int, end: int) -> Batch | Damage:
+    def batch(self, first_seq: int) -> Batch | Damage:
         """The batch of that key."""
+        index = bisect_left(self._first_seqs, first_seq)
+        (item,) = self._batches(index, index + 1)
+        return item
+
+    def _read_mark(self) -> bytes:
+        data = self._pread(HEADER_SIZE + HEAD_SIZE, 0)
+        if header := read_header(data):
+            version, mark = header
+            if version > FORMAT:
+                raise NewerFormat(
+                    str(self.path),
+                    f"was written by a newer qehost (format {version}, this one knows up to "
+                    f"{FORMAT}): update qehost, or choose another state folder with --state-dir",
+                )
+            return mark
+        # Each record begins with it, too.
+        mark = data[HEADER_SIZE : HEADER_SIZE + MARK_SIZE]
+        if read_head(data, HEADER_SIZE, mark) is None:
+            cut_off = len(data) < HEADER_SIZE
+            raise self._error("it was cut off" if cut_off else "its beginning")
+        return mark
+
+    def _note(self, at_most: int = 1 << 62) -> int:
+        """Look at what is new; the number of bytes at the end that are no record.
+
+        They may be one by and by, as long as the file is written.
+        """
+        size = os.fstat(self._fd).st_size
+        window, begin = b"", 0
+        while self._noted < size and len(self._offsets) < at_most:
+            at = self._noted
+            if not begin <= at <= begin + len(window) - HEAD_SIZE:
+                window, begin = self._pread(WINDOW, at), at
+            if head := self._head(window, at - begin, size - begin):
+                self._add(head, at + HEAD_SIZE)
+                continue
+            at = self._find(at + 1, size)
+            if at < 0:
+                break
+            self._breaks.add(len(self._offsets))
+            self._noted = at
+        return size - self._noted
+
+    def _head(self, data: bytes, at: int, size: int) -> Head | None:
+        """The head of the record that stands at `at`, if the whole record is within `size`."""
+        head = read_head(data, at, self._mark)
+        if head is None or at + HEAD_SIZE + head.length > size:
+            return None
+        # The checksum says that it was written like this; what follows relies on the order.
+        before = self._last_seqs[-1] if self._last_seqs else 0
+        return head if before < head.first_seq <= head.last_seq else None
+
+    def _find(self, at: int, size: int) -> int:
+        """Where the next whole record stands, at `at` or after; -1: nowhere."""
+        while at + HEAD_SIZE <= size:
+            window = self._pread(WINDOW, at)
+            if len(window) < HEAD_SIZE:
+                break
+            place = window.find(self._mark)
+            while 0 <= place <= len(window) - HEAD_SIZE:
+                if self._head(window, place, size - at):
+                    return at + place
+                place = window.find(self._mark, place + 1)
+            # A head may begin in this window and end in the next.
+            at += len(window) - HEAD_SIZE + 1
+        return -1
+
+    def _add(self, head: Head, offset: int) -> None:
+        self._offsets.append(offset)
+        self._lengths.append(head.length)
+        self._first_seqs.append(head.first_seq)
+        self._last_seqs.append(head.last_seq)
+        self._first_ats.append(head.first_at)
+        self._last_ats.append(head.last_at)
+        self._crcs.append(head.crc)
+        self._noted = offset + head.length
+
+    def _batches(self, start: int, stop: int) -> list[Batch | Damage]:
+        if start == stop:
+            return []
+        begin = self._offsets[start]
+        data = self._pread(self._offsets[stop - 1] + self._lengths[stop - 1] - begin, begin)
+        found: list[Batch | Damage] = []
+        for index in range(start, stop):
+            place = self._offsets[index] - begin
+            events = data[place : place + self._lengths[index]]
+            first_seq, last_seq = self._first_seqs[index], self._last_seqs[index]
+            if crc32(events) == self._crcs[index]:
+                times = self._first_ats[index], self._last_ats[index]
+                found.append(Batch(first_seq, last_seq, *times, events))
+            else:
+                error = self._error("the disk changed what was written (checksum)")
+                found.append(Damage(first_seq, last_seq, error))
+        return found
+
+    def _lose(
+        self,
+        found: list[Batch | Damage] | list[int | Damage],
+        after_seq: int,
+        last_seq: int,
+        error: JournalError | None = None,
+    ) -> None:
+        if last_seq > after_seq:
+            told = error or self._error("a part of it is no journal, or it was cut off")
+            found.append(Damage(after_seq + 1, last_seq, told))
+
+    def _error(self, what: str) -> JournalError:
+        return JournalError(str(self.path), f"the file is damaged ({what})")
+
+    def _pread(self, size: int, at: int) -> bytes:
+        """Fewer bytes at the end of the file; zeros for what the disk does not give back."""
         try:
-            row = self._db.execute(
-                f"SELECT {COLUMNS} FROM batches WHERE first_seq = ?", (first_seq,)
-            ).fetchone()
-        except sqlite3.Error as error:
-            return self._damage(first_seq, self._extent(first_seq, end), explain(self.path, error))
-        return self._checked(row, end)
-
-    def _checked(self, row: tuple[Any, ...], end: int) -> Batch | Damage:
-        first_seq, last_seq, first_at, last_at, _, events = row
-        if _is_whole(row):
-            return Batch(first_seq, last_seq, first_at, last_at, events)
-        error = JournalError(str(self.path), "the disk changed what was written (checksum)")
-        # Its own last_seq is not to be trusted.
-        return self._damage(first_seq, self._extent(first_seq, end), error)
-
-    def _at_damage(self, after_seq: int, end: int, error: JournalError) -> Batch | Damage:
-        """The one batch behind `after_seq`, or how far the damage there goes."""
-        try:
-            first_seq, _ = self._next(after_seq)
-        except sqlite3.Error:
-            pass
-        else:
-            return self.batch(first_seq, end)
-        # A page of the tree is damaged, so a step to the next row fails.  Going in from the top
-        # finds a page further on: look for the first place from which it works.
-        failing, working = after_seq, after_seq + 1
-        while not self._works(working):
-            failing, working = working, working + 2 * (working - after_seq)
-            if working > end:
-                return self._damage(after_seq + 1, end, error)
-        while working - failing > 1:
-            middle = (working + failing) // 2
-            failing, working = (failing, middle) if self._works(middle) else (middle, working)
-        first_seq, _ = self._next(working)
-        return self._damage(after_seq + 1, min(first_seq - 1, end), error)
-
-    def _next(self, after_seq: int) -> tuple[int, int]:
-        row = self._db.execute(f"SELECT first_seq, last_seq {FROM} LIMIT 1", {"after": after_seq})
-        return row.fetchone() or (LARGEST_SEQ, LARGEST_SEQ)
-
-    def _is_cut_off(self) -> bool:
-        """Whether pages are missing.  SQLite reads what is missing of a page as zeros, and then
-        finds rows in it that nobody wrote."""
-        with suppress(FileNotFoundError):
-            if self.path.with_name(f"{self.path.name}-wal").stat().st_size:
-                return False  # It is written, or being brought into one piece.
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        (page_size,) = self._db.execute("PRAGMA page_size").fetchone()
-        try:
-            return bool(self.path.stat().st_size < pages * page_size)
-        except FileNotFoundError:
-            return False  # Pruned a moment ago; what is open can be read.
-
-    def _works(self, after_seq: int) -> bool:
-        try:
-            self._next(after_seq)
-        except sqlite3.Error:
-            return False
-        return True
-
-    def _extent(self, first_seq: int, end: int) -> int:
-        """The last event that the batch of that key can hold."""
-        try:
-            (following,) = self._db.execute(
-                "SELECT min(first_seq) FROM batches WHERE first_seq > ?", (first_seq,)
-            ).fetchone()
-        except sqlite3.Error:
-            return end
-        return end if following is None else int(following) - 1
-
-    def _damage(self, first_seq: int, last_seq: int, error: JournalError) -> Damage:
-        return Damage(first_seq, max(first_seq, last_seq), error)
+            return os.pread(self._fd, size, at)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        data = bytearray()
+        while len(data) < size:
+            begin = at + len(data)
+            wanted = min(size - len(data), PAGE - begin % PAGE)
+            try:
+                part = os.pread(self._fd, wanted, begin)
+            except OSError:
+                part = bytes(wanted)
+            data += part
+            if len(part) < wanted:
+                break
+        return bytes(data)

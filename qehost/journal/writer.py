@@ -1,12 +1,12 @@
 """The journal: every event, before it is handed over.  Here: writing it.
 
-One thread appends, and never waits: not for a lock, not for a checkpoint, not for a new file.  A
-second thread, the keeper, does what takes long.  It prepares the next file, and the appending
-thread goes over to that whenever there is one: when the old one is full, and after a fault.  So
-there is one way on, and a full disk, a read-only folder or a damaged file are all left behind by
-it.  The keeper closes what was left, and in between syncs what was appended.
+One thread appends, and never waits: not for a lock, not for the disk (unless durability "power"
+says so), not for a new file.  A second thread, the keeper, does what takes long.  It prepares the
+next file, and the appending thread goes over to that whenever there is one: when the old one is
+full, and after a fault.  So there is one way on, and a full disk, a read-only folder or a damaged
+file are all left behind by it.  The keeper closes what was left, and syncs what was appended.
 
-`segments.py` has the format.
+`layout.py` has the format.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import logging
 import mmap
 import os
 import shutil
-import sqlite3
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from qehost.database import NewerFormat, explain
-from qehost.errors import JournalError
+from qehost.errors import JournalError, NewerFormat
+from qehost.journal.appending import OpenFile, create
+from qehost.journal.layout import HEADER_SIZE, segments
 from qehost.journal.reader import JournalReader
-from qehost.journal.segments import Batch, Damage, append_statement, create, row_of, seal, segments
-from qehost.state import FileLock, private_folder
+from qehost.state import FileLock, private_folder, trouble
 
-__all__ = ["Batch", "Damage", "Journal", "JournalReader"]
+__all__ = ["Journal"]
 
 log = logging.getLogger("qehost.journal")
 
@@ -37,9 +37,6 @@ log = logging.getLogger("qehost.journal")
 WRITER_WAIT = 5.0
 # How often the keeper looks (seconds): what a power cut may cost with durability "process".
 KEEPER_INTERVAL = 1.0
-# Files whose end waits for a calm second: copying a log into its database takes as long as writing
-# it did, and in a burst that time belongs to the events.
-LEFT_OPEN = 4
 
 
 class Journal:
@@ -70,25 +67,21 @@ class Journal:
         self._durability = durability
         self._segment_bytes = segment_bytes
         self._retry_interval = retry_interval
-        self._active: tuple[Path, sqlite3.Connection] | None = None
-        self._spare: tuple[Path, sqlite3.Connection] | None = None
-        self._retired: deque[tuple[Path, sqlite3.Connection]] = deque()
-        self._unsynced: deque[Path] = deque()
+        self._active: OpenFile | None = None
+        self._spare: OpenFile | None = None
+        self._retired: deque[OpenFile] = deque()
         self._problem: JournalError | None = None
         self._retry_at = 0.0
         self._began = 0.0
-        self._dirty = False
-        self._appended = 0
-        self._log_size = 0
+        self._wake_at = segment_bytes
         self._lock = FileLock(folder / "lock")
         self._take_folder()
         self._mark_map = _high_water_map(folder)
         self._high_water = memoryview(self._mark_map).cast("q")
-        left: list[Path] = []
         try:
-            left = [path for path in segments(folder) if _log_of(path).exists()]
             with JournalReader(folder) as reader:
                 self._high_water[0] = max(reader.last_seq(), self._high_water[0])
+            self._remove_empty()
         except NewerFormat:
             self._release()
             raise
@@ -97,9 +90,7 @@ class Journal:
         self._prepare()
         self._wake = threading.Event()
         self._stopping = False
-        self._keeper = threading.Thread(
-            target=self._keep, args=(left,), name="journal keeper", daemon=True
-        )
+        self._keeper = threading.Thread(target=self._keep, name="journal keeper", daemon=True)
         self._keeper.start()
 
     def append(
@@ -112,27 +103,25 @@ class Journal:
         """
         if self._spare is not None:
             self._go_over()
-        if self._active is None:
+        active = self._active
+        if active is None:
             self._high_water[0] = last_seq
             raise self._problem or JournalError(str(self.folder), "is not open")
-        path, db = self._active
         try:
-            db.execute(append_statement, row_of(first_seq, last_seq, first_at, last_at, events))
-        except sqlite3.Error as error:
+            active.append(events, first_seq, last_seq, first_at, last_at)
+        except OSError as error:
             self._high_water[0] = last_seq
-            self._problem = explain(path, error)
-            self._leave(self._active)
+            self._problem = trouble(active.path, error)
+            self._retired.append(active)
             self._active = None
             # At once, unless the last new file did not help either.
             self._retry_at = self._began + self._retry_interval
             self._wake.set()
             raise self._problem from error
-        # After the row, not before: numbers that nobody was given would look like a loss.
+        # After the record, not before: numbers that nobody was given would look like a loss.
         self._high_water[0] = last_seq
-        self._dirty = True
-        self._appended += len(events)
-        if self._appended > self._segment_bytes:
-            self._appended = 0
+        if active.size >= self._wake_at:
+            self._wake_at += self._segment_bytes
             self._wake.set()
 
     @property
@@ -158,7 +147,7 @@ class Journal:
         self._retired.extend(file for file in (self._active, self._spare) if file is not None)
         self._active = self._spare = None
         self._problem = JournalError(str(self.folder), "is closed")
-        self._finish_retired(0)
+        self._close_retired()
         self._release()
 
     def __enter__(self) -> Journal:
@@ -187,74 +176,49 @@ class Journal:
 
     def _go_over(self) -> None:
         if self._active is not None:
-            self._leave(self._active)
+            self._retired.append(self._active)
         elif self._problem is not None:
             log.warning("journal %s: events are protected again", self.folder)
             self._problem = None
         self._active, self._spare = self._spare, None
         self._began = time.monotonic()
-        self._appended = self._log_size = 0
+        self._wake_at = self._segment_bytes
         self._wake.set()
-
-    def _leave(self, file: tuple[Path, sqlite3.Connection]) -> None:
-        self._retired.append(file)
-        self._unsynced.append(file[0])
 
     # --- the keeper's thread ------------------------------------------------------------------
 
-    def _keep(self, left: list[Path]) -> None:
-        # What a process that was killed has left.
-        for path in left:
-            seal(path)
+    def _keep(self) -> None:
         while not self._stopping:
-            before = self._high_water[0]
-            calm = not self._wake.wait(KEEPER_INTERVAL) and self._high_water[0] == before
+            self._wake.wait(KEEPER_INTERVAL)
             self._wake.clear()
-            # The next file before the last one's end, which can take a second.
-            if self._spare is None and not self._stopping:
+            # The next file before the last one's end, which waits for the disk.
+            if not self._stopping:
                 self._look_after()
-            self._sync_retired()
-            self._finish_retired(0 if calm else LEFT_OPEN)
+            self._close_retired()
 
     def _look_after(self) -> None:
         active = self._active
-        if active is None:
-            if time.monotonic() >= self._retry_at and self._has_room():
-                self._prepare()
-        elif not self._is_well(active[0]):
+        wanted = self._has_room() if active is None else not self._goes_on(active)
+        if wanted and self._spare is None and time.monotonic() >= self._retry_at:
             self._prepare()
-        elif self._dirty and self._durability == "process":
-            self._dirty = False
-            if not _sync(_log_of(active[0])):
-                self._prepare()
+
+    def _goes_on(self, active: OpenFile) -> bool:
+        """Whether it can go on being written; in passing it is brought to the disk."""
+        if not active.is_whole():
+            log.error("journal %s was deleted or cut off while it was written", active.path)
+            return False
+        return self._sync(active) and active.size < self._segment_bytes
 
     def _prepare(self) -> None:
         """Make the file that the next append goes over to."""
         try:
-            self._spare = create(self.folder, self._durability)
-        except (sqlite3.Error, OSError, JournalError) as error:
-            told = error if isinstance(error, JournalError) else explain(self.folder, error)
+            self._spare = create(self.folder, synced=self._durability == "power")
+        except (OSError, JournalError) as error:
+            told = error if isinstance(error, JournalError) else trouble(self.folder, error)
             if self._active is None:
                 self._problem = told
             log.error("%s; trying again in %g seconds", told, self._retry_interval)
             self._retry_at = time.monotonic() + self._retry_interval
-
-    def _is_well(self, path: Path) -> bool:
-        """Whether the file can go on being written: it is there, not full, and has not shrunk.
-
-        Writing into a file that somebody deleted or cut off raises nothing; it would show when the
-        events are needed.
-        """
-        try:
-            size = _log_of(path).stat().st_size
-            gone = not path.exists()
-        except OSError:
-            return False
-        if gone or size < self._log_size:
-            log.error("journal %s was deleted or cut off while it was written", path)
-            return False
-        self._log_size = size
-        return size < self._segment_bytes
 
     def _has_room(self) -> bool:
         """Coming back to a disk that is all but full would fail again at once."""
@@ -263,42 +227,32 @@ class Journal:
         except OSError:
             return True  # The folder is gone; making the file tells what is wrong.
 
-    def _sync_retired(self) -> None:
-        """A file that is left may wait long for its end, but the disk has it within the second."""
-        while self._unsynced:
-            log_file = _log_of(self._unsynced.popleft())
-            if self._durability == "process" and log_file.exists():  # otherwise it was pruned
-                _sync(log_file)
-
-    def _finish_retired(self, leave: int) -> None:
-        while len(self._retired) > leave:
-            path, db = self._retired.popleft()
-            try:
-                # In a statement, since that lets the other thread run; closing might not.
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sqlite3.Error as error:
-                if path.exists():  # otherwise it was pruned
-                    log.warning("%s; the file stays as it is", explain(path, error))
-            db.close()
-            seal(path)
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def _sync(path: Path) -> bool:
-    """Bring a log to the disk.  SQLite holds no lock on it, so closing it here drops none."""
-    try:
-        fd = os.open(path, os.O_RDONLY)
+    def _sync(self, file: OpenFile) -> bool:
         try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        log.error("%s", explain(path, error))
-        return False
-    return True
+            file.sync()
+        except OSError as error:
+            log.error("%s", trouble(file.path, error))
+            return False
+        return True
+
+    def _close_retired(self) -> None:
+        while self._retired:
+            file = self._retired.popleft()
+            self._sync(file)
+            file.close()
+            if file.is_empty:
+                with suppress(OSError):
+                    file.path.unlink()
+
+    def _remove_empty(self) -> None:
+        """What a process that was killed has left without using it."""
+        for path in reversed(segments(self.folder)):
+            try:
+                if path.stat().st_size != HEADER_SIZE:
+                    break
+                path.unlink()
+            except OSError as error:
+                raise trouble(path, error) from error
 
 
 def _high_water_map(folder: Path) -> mmap.mmap:

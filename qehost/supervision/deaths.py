@@ -11,8 +11,8 @@ from qehost.errors import JournalError, ProcessDied
 from qehost.host.cursors import Call, MarksView
 from qehost.host.dead_letters import DeadLetters
 from qehost.host.poison import Death, Poison
+from qehost.journal.layout import Batch
 from qehost.journal.reader import JournalReader
-from qehost.journal.segments import Batch
 from qehost.records import decode_events, encode_events
 from qehost.state import StateFolder
 

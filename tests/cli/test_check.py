@@ -220,7 +220,7 @@ def test_a_journal_is_read_and_a_damaged_one_is_told() -> None:
     with Journal(folder) as journal:
         journal.append(b"not looked into", 1, 7, 1, 2)
     assert check().found["journal main"][0][1].startswith("events up to 7, ")
-    for file in folder.glob("*.db"):
+    for file in folder.glob("*.events"):
         file.write_bytes(b"nonsense" * 1000)
     state, text = state_of("journal main")
     assert state == "failed"

@@ -9,8 +9,8 @@ from pathlib import Path
 from promise import Numbers, check, delivered_numbers, last_seq
 from running import QUICK, Run
 
+from qehost.journal import Batch
 from qehost.journal.reader import JournalReader
-from qehost.journal.segments import Batch
 from qehost.records import decode_events
 from qehost.simulator import Venue
 from qehost.state import StateFolder

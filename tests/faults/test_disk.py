@@ -12,7 +12,7 @@ import pytest
 from promise import Numbers, check, delivered_numbers, last_seq
 from running import QUICK, Run
 
-from qehost.journal.segments import segments
+from qehost.journal.layout import segments
 from qehost.simulator import Venue
 from qehost.state import StateFolder
 from qehost.status import read_status
@@ -72,9 +72,7 @@ def test_events_flow_over_a_full_disk_loudly_and_the_journal_comes_back(
 
 def damage(run: Run, how: str) -> None:
     """Spoil the newest file of the journal, in its middle."""
-    file = segments(StateFolder(run.state).journal("main"))[-1]
-    log = file.with_name(f"{file.name}-wal")
-    target = log if log.exists() and log.stat().st_size else file
+    target = segments(StateFolder(run.state).journal("main"))[-1]
     data = bytearray(target.read_bytes())
     if how == "cut off":
         target.write_bytes(data[: len(data) // 2])

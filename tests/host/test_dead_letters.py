@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from qehost.database import NewerFormat
-from qehost.errors import JournalError
+from qehost.errors import JournalError, NewerFormat
 from qehost.host.dead_letters import DETAIL_LIMIT, DeadLetters
 
 

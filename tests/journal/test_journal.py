@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sqlite3
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
-from qehost.database import NewerFormat, remove
-from qehost.errors import JournalError
-from qehost.journal import Batch, Damage, Journal, JournalReader, segments
+from qehost.errors import JournalError, NewerFormat
+from qehost.journal import Batch, Damage, Journal, JournalReader, appending, layout
 from qehost.journal.pruning import journal_bytes, prune
 from qehost.journal.search import Wanted, find
 from qehost.messages import StatusEvent
@@ -78,7 +78,7 @@ def damages(folder: Path, after_seq: int = 0) -> list[Damage]:
 
 
 def files(folder: Path) -> list[Path]:
-    return segments.segments(folder)
+    return layout.segments(folder)
 
 
 def many_files(folder: Path, count: int = 3) -> int:
@@ -108,6 +108,22 @@ def small(folder: Path) -> Iterator[Journal]:
     """A journal that begins a new file all the time."""
     with Journal(folder, segment_bytes=50_000, retry_interval=0.05) as journal:
         yield journal
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
+    """What was brought to the disk: the size that each file (by inode) had."""
+    found: dict[int, int] = {}
+    name = "fdatasync" if hasattr(os, "fdatasync") else "fsync"
+    real = getattr(os, name)
+
+    def sync(fd: int) -> None:
+        file = os.fstat(fd)
+        real(fd)
+        found[file.st_ino] = file.st_size
+
+    monkeypatch.setattr(os, name, sync)
+    return found
 
 
 # --- writing and reading --------------------------------------------------------------------
@@ -159,15 +175,13 @@ def test_a_journal_that_was_not_closed_is_whole(folder: Path) -> None:
         assert [item.first_seq for item in reader.read(0)] == list(range(1, 501))
     with Journal(folder) as journal:
         assert journal.last_seq() == 500
-        # The log that the dead process left is brought into the database.
-        eventually(lambda: not list(folder.glob("00000001.db-wal")))
 
 
 def test_the_files_and_folders_are_the_users_alone(folder: Path) -> None:
     with Journal(folder) as journal:
         append(journal, 1, 1)
         names = {path.name for path in folder.iterdir()}
-        assert names >= {"00000001.db", "00000001.db-wal", "00000001.db-shm", "last-seq", "lock"}
+        assert names == {"00000001.events", "last-seq", "lock"}
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
         assert {path.stat().st_mode & 0o777 for path in (folder, *folder.parents[:2])} == {0o700}
 
@@ -178,8 +192,7 @@ def test_files_follow_one_another_and_are_read_as_one(folder: Path, small: Journ
     assert seqs(folder, last - 3) == list(range(last - 2, last + 1))
     small.close()
     assert seqs(folder) == list(range(1, last + 1))
-    # Each is in one piece: what a reader leaves beside it is empty.
-    assert not any(path.stat().st_size for path in folder.glob("*-wal"))
+    assert not any(path.stat().st_size == layout.HEADER_SIZE for path in files(folder))
 
 
 def test_another_process_reads_everything_while_it_is_written(folder: Path) -> None:
@@ -206,10 +219,10 @@ def test_another_process_reads_everything_while_it_is_written(folder: Path) -> N
 def test_what_is_appended_between_reading_two_files_is_not_passed_over(folder: Path) -> None:
     """The writer appends to the old file while the new one is there already, and then goes over."""
     folder.mkdir(parents=True)
-    (_, old), (_, new) = (segments.create(folder, "process") for _ in range(2))
+    old, new = (appending.create(folder, synced=False) for _ in range(2))
 
-    def add(db: sqlite3.Connection, seq: int) -> None:
-        db.execute(segments.append_statement, segments.row_of(seq, seq, seq, seq, b"x"))
+    def add(file: appending.OpenFile, seq: int) -> None:
+        file.append(b"x", seq, seq, seq, seq)
 
     class Slow(JournalReader):
         """Between its reads of the two files the writer gets on."""
@@ -230,23 +243,15 @@ def test_what_is_appended_between_reading_two_files_is_not_passed_over(folder: P
     new.close()
 
 
-def test_an_append_does_not_wait_for_a_reader_that_stays(folder: Path, small: Journal) -> None:
-    append(small, 1, 1)
-    with sqlite3.connect(files(folder)[0]) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM batches").fetchone()
-        last = append_until(small, 1, lambda: len(files(folder)) >= 3)
-    reader.close()
-    assert seqs(folder) == list(range(1, last + 1))
-
-
-def test_power_durability_syncs_each_append(folder: Path) -> None:
+def test_power_durability_syncs_each_append_before_it_returns(
+    folder: Path, synced: dict[int, int]
+) -> None:
     with Journal(folder, "power") as journal:
-        append(journal, 1, 1)
-        assert journal._active is not None
-        (level,) = journal._active[1].execute("PRAGMA synchronous").fetchone()
-        assert level == 2  # FULL
-    assert seqs(folder) == [1]
+        for seq in range(1, 4):
+            append(journal, seq, seq)
+            there = files(folder)[0].stat()
+            assert synced[there.st_ino] == there.st_size
+    assert seqs(folder) == [1, 2, 3]
 
 
 def test_the_tail_holds_the_newest_events_oldest_first(folder: Path) -> None:
@@ -282,10 +287,9 @@ def test_a_writer_waits_for_the_one_before_it_to_end(folder: Path) -> None:
 
 
 def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
-    many_files(folder, 1)
-    with sqlite3.connect(files(folder)[0]) as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
+    folder.mkdir(parents=True)
+    newer = layout.HEADER.pack(layout.MAGIC, 99, bytes(8))
+    (folder / "00000001.events").write_bytes(newer + struct.pack("<I", crc32(newer)))
     with pytest.raises(NewerFormat, match=r"format 99.*update qehost"):
         Journal(folder)
     with pytest.raises(NewerFormat), JournalReader(folder) as reader:
@@ -295,19 +299,27 @@ def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
 # --- a disk that is against it ----------------------------------------------------------------
 
 
-def break_writing(journal: Journal) -> None:
-    """The next append fails as on a full disk: SQLite may take no more pages."""
+@contextmanager
+def full(journal: Journal, room: int = 0) -> Iterator[None]:
+    """No file may grow beyond the journal's newest, which takes `room` bytes more."""
     assert journal._active is not None
-    db = journal._active[1]
-    db.execute("PRAGMA max_page_count = 1")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal._active.size + room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_an_append_that_fails_says_why_and_the_journal_comes_back(folder: Path) -> None:
+@pytest.mark.parametrize("room", [0, 20, 1000])
+def test_an_append_that_fails_says_why_and_the_journal_comes_back(folder: Path, room: int) -> None:
     with Journal(folder, retry_interval=0.05) as journal:
         append(journal, 1, 1)
-        break_writing(journal)
-        with pytest.raises(JournalError, match="the disk is full"):
+        size = files(folder)[0].stat().st_size
+        with full(journal, room), pytest.raises(JournalError, match="the file is full"):
             append(journal, 2, 9, "x" * 5000)
+        # Nothing is left of it.
+        assert files(folder)[0].stat().st_size == size
         eventually(lambda: journal.problem is None)
         append(journal, 10, 11)
         assert journal.problem is None
@@ -317,8 +329,7 @@ def test_an_append_that_fails_says_why_and_the_journal_comes_back(folder: Path) 
 def test_numbers_of_events_that_could_not_be_written_are_not_given_twice(folder: Path) -> None:
     with Journal(folder, retry_interval=60) as journal:
         append(journal, 1, 1)
-        break_writing(journal)
-        with pytest.raises(JournalError):
+        with full(journal), pytest.raises(JournalError):
             append(journal, 2, 40, "x" * 5000)
     with Journal(folder) as journal:
         assert journal.last_seq() == 40
@@ -386,20 +397,18 @@ def test_a_folder_that_cannot_be_made_is_no_error_until_an_append(tmp_path: Path
         assert journal.last_seq() == 1
 
 
-@pytest.mark.parametrize("what", ["delete the folder", "delete the log", "cut off the log"])
+@pytest.mark.parametrize("what", ["delete the files", "delete the file", "cut off the file"])
 def test_a_file_taken_away_while_it_is_written_is_replaced(folder: Path, what: str) -> None:
     with Journal(folder, retry_interval=0.05) as journal:
         append(journal, 1, 1, "x" * 9000)
         path = files(folder)[0]
-        log = path.with_name(f"{path.name}-wal")
-        eventually(lambda: journal._log_size > 9000)
-        if what == "delete the folder":
+        if what == "delete the files":
             for file in folder.iterdir():
                 file.unlink()
-        elif what == "delete the log":
-            log.unlink()
+        elif what == "delete the file":
+            path.unlink()
         else:
-            os.truncate(log, 100)
+            os.truncate(path, 100)
         eventually(lambda: journal._spare is not None)
         append(journal, 2, 2)
         assert seqs(folder)[-1] == 2
@@ -429,43 +438,36 @@ def test_a_flipped_bit_costs_one_batch_and_is_told(folder: Path) -> None:
     assert seqs(folder) == [*range(1, 11), *range(21, 31)]
 
 
-def test_a_damaged_page_of_the_tree_costs_what_stands_in_it(folder: Path) -> None:
+def test_a_spoiled_part_costs_what_stands_in_it(folder: Path) -> None:
     with Journal(folder) as journal:
         for seq in range(1, 201):
             append(journal, seq, seq)
     path = files(folder)[0]
-    with sqlite3.connect(path) as db:
-        (page_size,) = db.execute("PRAGMA page_size").fetchone()
-    db.close()
     content = bytearray(path.read_bytes())
-    # A leaf of the tree begins with 13; what was moved elsewhere may still stand in other pages.
-    page = max(
-        place
-        for place in range(0, len(content), page_size)
-        if content[place] == 13 and b"id-100" in content[place : place + page_size]
-    )
-    content[page : page + page_size] = b"\xff" * page_size
+    place = content.index(b"id-100")
+    content[place - 2000 : place + 2000] = b"\xff" * 4000
     path.write_bytes(content)
-    lost = {seq for item in damages(folder) for seq in range(item.first_seq, item.last_seq + 1)}
+    (damage,) = damages(folder)
+    lost = range(damage.first_seq, damage.last_seq + 1)
     assert 100 in lost
-    assert len(lost) < 60
-    assert set(seqs(folder)) == set(range(1, 201)) - lost
+    assert len(lost) * len(batch(100, 100)) < 4000
+    assert set(seqs(folder)) == set(range(1, 201)) - set(lost)
 
 
-@pytest.mark.parametrize("size", [0, 10, 5000, 9000])
-def test_a_file_that_was_cut_off_is_told_and_the_others_are_read(folder: Path, size: int) -> None:
+@pytest.mark.parametrize("part", [0, 0.001, 0.3, 0.95])
+def test_a_file_that_was_cut_off_is_told_and_the_others_are_read(folder: Path, part: float) -> None:
     last = many_files(folder)
-    os.truncate(files(folder)[1], size)
+    path = files(folder)[1]
+    os.truncate(path, int(path.stat().st_size * part))
     read = seqs(folder)
     assert set(read) >= {*range(1, 21), *range(41, last + 1)}
     told = {seq for item in damages(folder) for seq in range(item.first_seq, item.last_seq + 1)}
-    assert told | set(read) == set(range(1, last + 1))
-    assert not told & set(read)
+    assert told == set(range(1, last + 1)) - set(read)
 
 
 def test_a_damaged_newest_file_is_left_behind_and_the_sequence_goes_on(folder: Path) -> None:
     last = many_files(folder)
-    files(folder)[-1].write_bytes(b"not a database at all, " * 1000)
+    files(folder)[-1].write_bytes(b"not a journal at all, " * 1000)
     with Journal(folder) as journal:
         assert journal.problem is None
         assert journal.last_seq() == last
@@ -476,7 +478,7 @@ def test_a_damaged_newest_file_is_left_behind_and_the_sequence_goes_on(folder: P
 
 def test_a_search_tells_damage_and_finds_the_rest(folder: Path) -> None:
     last = many_files(folder)
-    files(folder)[1].write_bytes(b"not a database at all, " * 1000)
+    files(folder)[1].write_bytes(b"not a journal at all, " * 1000)
     for newest_first in (False, True):
         with JournalReader(folder) as reader:
             found = list(find(reader, Wanted(), newest_first=newest_first))
@@ -535,7 +537,7 @@ def test_pruning_while_it_is_written_leaves_the_file_in_use(folder: Path, small:
 def test_a_damaged_file_is_pruned_when_it_is_old(folder: Path) -> None:
     last = many_files(folder)
     path = files(folder)[0]
-    path.write_bytes(b"not a database at all, " * 1000)
+    path.write_bytes(b"not a journal at all, " * 1000)
     os.utime(path, (0, 0))
     report = prune(folder, not_past_seq=last, keep_seconds=60)
     assert report.files == 2
@@ -573,32 +575,30 @@ def test_the_newest_events_come_without_reading_the_old_ones(folder: Path) -> No
 
 
 def test_every_file_is_synced_after_its_last_append_though_the_stream_is_never_calm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, synced: dict[int, int]
 ) -> None:
-    synced: dict[int, int] = {}
-
-    def fsync(fd: int) -> None:
-        file = os.fstat(fd)
-        synced[file.st_ino] = file.st_size
-        real(fd)
-
-    real = os.fsync
-    monkeypatch.setattr(os, "fsync", fsync)
-    with Journal(tmp_path, segment_bytes=20_000) as journal:
+    with Journal(folder, segment_bytes=20_000) as journal:
 
         def left_and_synced() -> bool:
-            left = segments.segments(tmp_path)[:-1]
-            logs = [path.with_name(f"{path.name}-wal").stat() for path in left]
-            return len(logs) > 2 and all(synced.get(s.st_ino) == s.st_size for s in logs)
+            left = [path.stat() for path in files(folder)[:-1]]
+            return len(left) > 2 and all(synced.get(s.st_ino) == s.st_size for s in left)
 
         append_until(journal, 0, left_and_synced)
 
 
-def test_a_file_that_was_pruned_before_its_end_was_seen_to_does_not_come_back(
-    tmp_path: Path,
+def test_what_was_appended_is_on_the_disk_within_the_keepers_pace(
+    folder: Path, synced: dict[int, int]
 ) -> None:
-    with Journal(tmp_path, segment_bytes=20_000) as journal:
-        append_until(journal, 0, lambda: len(segments.segments(tmp_path)) > 2)
-        for path in segments.segments(tmp_path)[:-1]:
-            remove(path)
-    assert all(path.stat().st_size for path in segments.segments(tmp_path))
+    with Journal(folder) as journal:
+        append(journal, 1, 1)
+        there = files(folder)[0].stat()
+        eventually(lambda: synced.get(there.st_ino) == there.st_size)
+
+
+def test_a_file_that_was_pruned_while_it_was_written_does_not_come_back(folder: Path) -> None:
+    with Journal(folder, segment_bytes=20_000) as journal:
+        append_until(journal, 0, lambda: len(files(folder)) > 2)
+        pruned = files(folder)[:-1]
+        for path in pruned:
+            path.unlink()
+    assert not any(path.exists() for path in pruned)

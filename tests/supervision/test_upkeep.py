@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from qehost.host.cursors import Marks
-from qehost.journal import Journal
+from qehost.journal import Batch, Journal
 from qehost.journal.reader import JournalReader
-from qehost.journal.segments import Batch
 from qehost.messages import StatusEvent
 from qehost.records import encode_events
 from qehost.state import StateFolder

@@ -1,0 +1,121 @@
+"""One file of a journal, being written."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from qehost.journal.layout import HEADER_SIZE, MARK_SIZE, head_of, header_of, next_path
+
+__all__ = ["OpenFile", "create"]
+
+
+class OpenFile:
+    """One thread appends; another may sync meanwhile, and closes it when nobody appends any more.
+
+    `size` is what it should have on the disk, in bytes.
+    """
+
+    def __init__(self, path: Path, fd: int, mark: bytes, synced: bool) -> None:
+        self.path = path
+        self.size = HEADER_SIZE
+        self._fd = fd
+        self._mark = mark
+        self._synced = synced
+        self._synced_size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self.size == HEADER_SIZE
+
+    def append(
+        self, events: bytes, first_seq: int, last_seq: int, first_at: int, last_at: int
+    ) -> None:
+        """Raises OSError; then nothing was appended."""
+        head = head_of(self._mark, events, first_seq, last_seq, first_at, last_at)
+        size = len(head) + len(events)
+        try:
+            written = os.writev(self._fd, (head, events))
+            if written != size:
+                self._write_rest(head + events, written)
+            if self._synced:
+                _sync(self._fd)
+        except OSError:
+            # A reader need not wonder about half a record; with one it gets along, too.
+            with suppress(OSError):
+                os.ftruncate(self._fd, self.size)
+            os.lseek(self._fd, self.size, os.SEEK_SET)
+            raise
+        self.size += size
+
+    def _write_rest(self, record: bytes, written: int) -> None:
+        """What is written in part is so for a reason, which the next try tells."""
+        while written < len(record):
+            written += os.write(self._fd, record[written:])
+
+    def is_whole(self) -> bool:
+        """Whether it is where it was made and has not shrunk.
+
+        Writing into a file that somebody deleted or cut off raises nothing; it would show when the
+        events are needed.
+        """
+        size = self.size
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self._fd)) and there.st_size >= size
+
+    def sync(self) -> None:
+        """Bring what was appended to the disk, if that is not done.  Raises OSError."""
+        size = self.size
+        if size != self._synced_size and not self._synced:
+            _sync(self._fd)
+            self._synced_size = size
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def create(folder: Path, *, synced: bool) -> OpenFile:
+    """Begin the next file of a journal; `synced`: each append is on the disk before it returns.
+
+    Raises OSError or JournalError.
+    """
+    path = next_path(folder)
+    # Under another name first: a reader must never meet a file without its header.
+    draft = folder / "next"
+    mark = os.urandom(MARK_SIZE)
+    fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        header = header_of(mark)
+        written = 0
+        while written < len(header):
+            written += os.write(fd, header[written:])
+        os.fsync(fd)
+        os.rename(draft, path)
+        _sync_folder(folder)
+    except BaseException:
+        os.close(fd)
+        raise
+    return OpenFile(path, fd, mark, synced)
+
+
+def _sync(fd: int) -> None:
+    if sys.platform == "darwin":
+        # There fsync() ends at the disk's cache.
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Otherwise a power cut could take the file's name, and with it what was synced."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
