@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from qehost.errors import JournalError
-from qehost.journal.layout import segments
+from qehost.journal.layout import HEADER_SIZE, segments
 from qehost.journal.segments import Segment
 from qehost.state import trouble
 
@@ -38,38 +39,35 @@ def prune(
     keep_seconds: float | None = None,
     keep_bytes: int | None = None,
 ) -> Pruned:
-    """Delete the files whose events are all older than `keep_seconds`, and the oldest ones as long
-    as the journal takes more than `keep_bytes`.
+    """Delete the files whose last event came `keep_seconds` ago or earlier, and the oldest ones as
+    long as the journal takes more than `keep_bytes`.
 
     `not_past_seq` is the lowest cursor: age alone deletes nothing behind it, size does, and the
     report says so.  The newest file stays: it may be in use.  Raises JournalError.
     """
-    paths = segments(folder)
-    # Lazily: of a year of files, one or two are looked into.
-    files = (file for path in paths if (file := _File.read(path)) is not None)
+    files = [file for path in segments(folder) if (file := _File.at(path)) is not None]
     total = journal_bytes(folder)
     oldest_kept = 0 if keep_seconds is None else time.time_ns() - int(keep_seconds * 1e9)
     report = Pruned()
     for file, following in pairwise(files):
         over = keep_bytes is not None and total > keep_bytes
-        if not over and file.newest_at >= oldest_kept:
+        # Of a year of files, one or two are looked into.
+        if not over and file.written_at >= oldest_kept:
             break
+        first_seq, last_seq = _span(file.path)
         # A file that can't be read ends where the next one begins.
-        last_seq = file.last_seq or following.first_seq - 1
-        undelivered = max(0, last_seq - max(file.first_seq - 1, not_past_seq, report.last_seq))
+        last_seq = last_seq or _span(following.path)[0] - 1
+        undelivered = max(0, last_seq - max(first_seq - 1, not_past_seq, report.last_seq))
         if undelivered and not over:
             return report._replace(held_back=True)
         try:
-            size = file.path.stat().st_size
-            file.path.unlink()
-        except FileNotFoundError:
-            continue
+            file.path.unlink(missing_ok=True)
         except OSError as error:
             raise trouble(file.path, error) from error
-        total -= size
+        total -= file.size
         report = Pruned(
             report.files + 1,
-            report.bytes + size,
+            report.bytes + file.size,
             max(report.last_seq, last_seq),
             report.undelivered + undelivered,
         )
@@ -95,24 +93,27 @@ def journal_bytes(folder: Path) -> int:
 
 class _File(NamedTuple):
     path: Path
-    first_seq: int
-    last_seq: int
-    newest_at: int
+    written_at: int
+    """When the last event was written, epoch ns.  That is when it was received, by the clock of
+    that moment: a clock that went wrong in between deletes nothing too early."""
+    size: int
 
     @classmethod
-    def read(cls, path: Path) -> _File | None:
-        """None: there is nothing in it.  All that is known of a damaged file is its age."""
+    def at(cls, path: Path) -> _File | None:
+        """None: there is nothing in it."""
         try:
-            segment = Segment(path)
-            try:
-                first, last = segment.first_seq(), segment.last_seq()
-                if first is None or last is None:
-                    return None
-                return cls(path, first, last, segment.newest_at())
-            finally:
-                segment.close()
-        except (OSError, JournalError):
-            try:
-                return cls(path, 0, 0, path.stat().st_mtime_ns)
-            except OSError:
-                return None
+            found = path.stat()
+        except OSError:
+            return None
+        if found.st_size == HEADER_SIZE:
+            return None
+        return cls(path, found.st_mtime_ns, found.st_size)
+
+
+def _span(path: Path) -> tuple[int, int]:
+    """The first event and the last one; 0 for what can't be read."""
+    try:
+        with closing(Segment(path)) as segment:
+            return segment.first_seq() or 0, segment.last_seq() or 0
+    except (OSError, JournalError):
+        return 0, 0

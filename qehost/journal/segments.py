@@ -68,11 +68,6 @@ class Segment:
         self._note()
         return self._last_seqs[-1] if self._last_seqs else None
 
-    def newest_at(self) -> int:
-        """The latest time in it, epoch ns.  Not the last record's: clocks are set back."""
-        self._note()
-        return max(self._last_ats, default=0)
-
     def read(self, after_seq: int, limit_bytes: int, end: int) -> list[Batch | Damage]:
         """Batches with events after `after_seq`, until `limit_bytes` are exceeded.
 

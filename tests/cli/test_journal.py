@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,6 +21,7 @@ from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
 from qehost.journal import Journal
 from qehost.journal.export import COLUMNS, event_from_dict
+from qehost.journal.layout import segments
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -77,6 +79,7 @@ def write(folder: StateFolder, account: str, batch: list[AnyEvent]) -> None:
         first, last = batch[0], batch[-1]
         data = encode_events(batch)
         journal.append(data, first.seq, last.seq, first.received_at, last.received_at)
+    os.utime(segments(folder.journal(account))[-1], ns=(last.received_at, last.received_at))
 
 
 @pytest.fixture

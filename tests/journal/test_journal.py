@@ -89,6 +89,8 @@ def many_files(folder: Path, count: int = 3) -> int:
             for _ in range(20):
                 seq += 1
                 append(journal, seq, seq)
+        # Written when its last event came.
+        os.utime(files(folder)[-1], (seq, seq))
     assert len(files(folder)) == count
     return seq
 

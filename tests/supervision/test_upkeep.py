@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from qehost.host.cursors import Marks
 from qehost.journal import Batch, Journal
+from qehost.journal.layout import segments
 from qehost.journal.reader import JournalReader
 from qehost.messages import StatusEvent
 from qehost.records import encode_events
@@ -28,6 +30,7 @@ def folder(tmp_path: Path) -> StateFolder:
             for seq in range(1 + 10 * number, 11 + 10 * number):
                 one = StatusEvent(seq, "main", "", at, "stream", False, "x" * 1000, "")
                 journal.append(encode_events([one]), seq, seq, at, at)
+        os.utime(segments(folder.journal("main"))[-1], ns=(at, at))
     return folder
 
 
