@@ -7,7 +7,7 @@ never raises for what the venue sent: what can't be read becomes an `ErrorEvent`
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from qehost import wire
 from qehost.errors import DecodeError, WebsocketClientError, to_problem
@@ -30,7 +30,14 @@ from qehost.orders import Lost, Orders
 from qehost.records import Record, Texts, derived_event
 from qehost.wire.shapes import Unreadable
 
-__all__ = ["Pipeline"]
+__all__ = ["FromRest", "Pipeline", "arranged"]
+
+
+class FromRest(NamedTuple):
+    """An object of a list that was read over REST, or why it can't be decoded."""
+
+    decoded: wire.Decoded | DecodeError
+    text: str
 
 
 class Pipeline:
@@ -78,29 +85,20 @@ class Pipeline:
         self._close(records, taken, received_at)
         return records
 
-    def catch_up(
-        self, master_orders: Iterable[str], orders: Iterable[str], received_at: int
-    ) -> list[AnyEvent]:
-        """The events of bare V2 objects from REST: only of states that were not delivered yet.
+    def catch_up(self, objects: Iterable[FromRest], received_at: int) -> list[AnyEvent]:
+        """The events of what REST has: only of states that were not delivered yet.
 
-        They come in the order of the venue's time of change; at equal times a master order comes
-        before its child orders, and after them if it is finished.
+        What `arranged` returned may be given bit by bit, with messages of the stream in between.
         """
         events: list[AnyEvent] = []
-        states: list[tuple[int, int, wire.Decoded, str]] = []
-        for type_, texts in (("master_data", master_orders), ("order_data", orders)):
-            for text in texts:
-                try:
-                    decoded = wire.decode_object(type_, text)
-                except DecodeError as error:
-                    events.append(self.problem(error, received_at, text, "catch_up"))
-                    continue
-                states.append((*_order_of_telling(decoded), decoded, text))
         self._orders.now = received_at // 10**6
-        states.sort(key=lambda state: state[:2])
-        for _, _, decoded, text in states:
+        for decoded, text in objects:
             try:
+                if isinstance(decoded, DecodeError):
+                    raise decoded
                 self._catch_up(events, decoded, text, received_at)
+            except DecodeError as error:
+                events.append(self.problem(error, received_at, text, "catch_up"))
             except Unreadable as unreadable:
                 told = wire.unreadable(unreadable, text, "catch_up")
                 events.append(self.problem(told, received_at, text, "catch_up"))
@@ -201,6 +199,26 @@ class Pipeline:
         seq = self.next_seq
         self.next_seq = seq + 1
         return seq
+
+
+def arranged(master_orders: Iterable[str], orders: Iterable[str]) -> list[FromRest]:
+    """The texts of bare V2 objects, decoded, in the order in which they are to be told.
+
+    That is the venue's time of change; at equal times a master order comes before its child orders,
+    and after them if it is finished.
+    """
+    unreadable: list[FromRest] = []
+    states: list[tuple[int, int, FromRest]] = []
+    for type_, texts in (("master_data", master_orders), ("order_data", orders)):
+        for text in texts:
+            try:
+                decoded = wire.decode_object(type_, text)
+            except DecodeError as error:
+                unreadable.append(FromRest(error, text))
+            else:
+                states.append((*_order_of_telling(decoded), FromRest(decoded, text)))
+    states.sort(key=lambda state: state[:2])
+    return unreadable + [state[2] for state in states]
 
 
 def _order_of_telling(decoded: wire.Decoded) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from qehost.messages import (
     StatusEvent,
     UnknownEvent,
 )
-from qehost.pipeline import Pipeline
+from qehost.pipeline import Pipeline, arranged
 
 AT = 1_720_000_000_000_000_000
 START = 1_719_999_999_000
@@ -214,11 +214,18 @@ def test_what_happens_to_the_connection_takes_its_place_in_the_sequence() -> Non
 # --- catching up ------------------------------------------------------------------------------
 
 
+def caught_up(
+    pipeline: Pipeline, master_orders: list[str], orders: list[str], at: int
+) -> list[AnyEvent]:
+    return pipeline.catch_up(arranged(master_orders, orders), at)
+
+
 def test_rest_brings_what_the_stream_did_not_in_the_order_of_time() -> None:
     pipeline = Pipeline("main")
     fed(pipeline, [push("order_data", order(1)), push("master_data", master_order(1))], AT)
 
-    events = pipeline.catch_up(
+    events = caught_up(
+        pipeline,
         [json.dumps(master_order(9, "0.3", status="COMPLETED")), json.dumps(master_order(1))],
         [
             json.dumps(order(9, "0.3", status="FILLED")),
@@ -256,12 +263,12 @@ def test_a_state_from_rest_with_other_digits_is_the_same_state() -> None:
     pipeline = Pipeline("main")
     fed(pipeline, [push("order_data", order(1, "0.10"))], AT)
     again = json.dumps(order(1, "0.1", updatedAt=START + 1))
-    assert pipeline.catch_up([], [again, again], AT) == []
+    assert caught_up(pipeline, [], [again, again], AT) == []
 
 
 def test_what_rest_brought_is_dropped_from_the_stream() -> None:
     pipeline = Pipeline("main")
-    rest = pipeline.catch_up([json.dumps(master_order(1))], [json.dumps(order(2, "0.1"))], AT)
+    rest = caught_up(pipeline, [json.dumps(master_order(1))], [json.dumps(order(2, "0.1"))], AT)
     assert kinds(rest) == ["master_order", "order", "fill"]
     stream = fed(
         pipeline,
@@ -278,13 +285,13 @@ def test_what_rest_brought_is_dropped_from_the_stream() -> None:
 def test_rest_does_not_take_an_order_back_in_time() -> None:
     pipeline = Pipeline("main")
     fed(pipeline, [push("master_data", master_order(9, "0.3", status="COMPLETED"))], AT)
-    assert pipeline.catch_up([json.dumps(master_order(5, "0.1"))], [], AT) == []
+    assert caught_up(pipeline, [json.dumps(master_order(5, "0.1"))], [], AT) == []
 
 
 def test_a_v1_stream_and_rest_tell_a_fill_once() -> None:
     pipeline = Pipeline("main")
     assert kinds(fed(pipeline, [push("data", v1_fill(0.1, 1))], AT)) == ["fill"]
-    rest = pipeline.catch_up([], [json.dumps(order(5, "0.3"))], AT)
+    rest = caught_up(pipeline, [], [json.dumps(order(5, "0.3"))], AT)
     assert kinds(rest) == ["order", "fill"]
     assert rest[1].message.filled_qty == 0.2
     assert fed(pipeline, [push("data", v1_fill(0.2, 4))], AT) == []
@@ -302,21 +309,21 @@ def test_a_v1_fill_that_was_lost_behind_its_order_comes_alone_and_once() -> None
     }
     told = fed(pipeline, [push("order_data", state)], AT)
     rest = [json.dumps(order(5, "0.3"))]
-    told += pipeline.catch_up([], rest, AT)
+    told += caught_up(pipeline, [], rest, AT)
     assert kinds(told) == ["order", "fill"]
     assert told[1].message.filled_qty == 0.3
-    assert pipeline.catch_up([], rest, AT) == []
+    assert caught_up(pipeline, [], rest, AT) == []
 
     restarted = Pipeline("main")
     restarted.restore(told)
     assert restarted.next_seq == 3
-    assert restarted.catch_up([], rest, AT) == []
+    assert caught_up(restarted, [], rest, AT) == []
     assert restarted.feed([push("data", v1_fill(0.3, 5))], AT) == []
 
 
 def test_what_cant_be_read_from_rest_is_one_error_and_the_rest_is_told() -> None:
     bad = json.dumps(order(price="abc"))
-    events = Pipeline("main").catch_up(["[]"], [bad, json.dumps(order())], AT)
+    events = caught_up(Pipeline("main"), ["[]"], [bad, json.dumps(order())], AT)
     assert kinds(events) == ["error", "error", "order"]
     assert [event.raw for event in events[:2]] == ["[]", bad]
     assert [event.seq for event in events] == [1, 2, 3]
@@ -362,7 +369,7 @@ def take(pipeline: Pipeline, step: tuple[str, Any]) -> list[AnyEvent]:
             return fed(pipeline, texts, AT)
         case "catch_up":
             masters, children = ([json.dumps(item) for item in items] for items in texts)
-            return pipeline.catch_up(masters, children, AT)
+            return caught_up(pipeline, masters, children, AT)
         case _:
             return [
                 pipeline.disconnected(Disconnected("reset"), AT),

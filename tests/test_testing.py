@@ -40,7 +40,7 @@ from qehost.messages import (
     OrderDetail,
     OrderMessage,
 )
-from qehost.pipeline import Pipeline
+from qehost.pipeline import Pipeline, arranged
 from qehost.testing import (
     Events,
     PluginHost,
@@ -96,7 +96,7 @@ def test_a_message_is_what_the_product_makes_of_the_raw_text(origin: Any) -> Non
     if origin == "stream":
         told = [e for event in made for e in fed(pipeline, [event.raw], event.received_at)]
     else:
-        told = pipeline.catch_up([made[0].raw], [made[1].raw], made[0].received_at)
+        told = pipeline.catch_up(arranged([made[0].raw], [made[1].raw]), made[0].received_at)
     assert [event.message for event in told[:2]] == [event.message for event in made]
     assert [event.message_id for event in told[:2]] == [event.message_id for event in made]
 

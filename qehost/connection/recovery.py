@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_window
 from qehost.connection.errands import Errands
 from qehost.connection.session import Doubt, MuteWatch
 from qehost.errors import GapError
-from qehost.pipeline import Pipeline
+from qehost.pipeline import FromRest, Pipeline, arranged
 from qehost.records import Record
 from qehost.rest import API
 from qehost.settings import ConnectionSettings
@@ -32,7 +33,7 @@ LONGEST_GAP = 7 * 86_400
 SECOND_LOOK = 5.0
 """Seconds after a connection has opened."""
 SLICE = 500
-"""Events that are journalled and handed over in one batch."""
+"""Objects of which the events are journalled and handed over at a time: it takes milliseconds."""
 
 NEVER = float("inf")
 
@@ -61,6 +62,7 @@ class Recovery:
         self._compared_until = 0
         self._compare_at = NEVER
         self._mute: MuteWatch | None = None
+        self._delivery: _Delivery | None = None
 
     def opened(self, since: int, now: float, at: int) -> None:
         """A stream is open since `at` that was not heard since `since`: epoch ns, 0 for never."""
@@ -87,11 +89,15 @@ class Recovery:
 
     def next_deadline(self) -> float:
         """When `keep_time` should be called at the latest (monotonic seconds)."""
+        if self._delivery is not None:
+            return 0.0
         mute = NEVER if self._mute is None else self._mute.next_deadline()
         return min(self._read_at, self._compare_at, mute)
 
     def keep_time(self, now: float) -> bool:
         """Do what is due; True: the stream has turned out to be mute."""
+        if self._delivery is not None:
+            self._hand_on(self._delivery, now)
         doubt = None if self._mute is None else self._mute.due(now)
         if now >= self._compare_at or doubt is Doubt.ASK:
             self._compare(now)
@@ -102,9 +108,9 @@ class Recovery:
                 self._read_at = NEVER
                 self._errands.run(
                     "catch-up",
-                    lambda: read_window(self._api, window),
-                    self._done,
-                    lambda error: self._done(Found(window, [], [], error)),
+                    lambda: _Delivery(read_window(self._api, window)),
+                    self._begin,
+                    lambda error: self._begin(_Delivery(Found(window, [], [], error))),
                 )
         return doubt is Doubt.MUTE
 
@@ -127,20 +133,41 @@ class Recovery:
             since = earliest
         self._tell(self._gaps.add(since, until))
 
-    def _done(self, found: Found) -> None:
-        events = self._pipeline.catch_up(found.master_orders, found.orders, time.time_ns())
+    def _begin(self, delivery: _Delivery) -> None:
+        self._delivery = delivery
+
+    def _hand_on(self, delivery: _Delivery, now: float) -> None:
+        """A part of what was read: a large gap in one piece would hold up the socket."""
+        if events := self._pipeline.catch_up(delivery.some(), time.time_ns()):
+            delivery.events += len(events)
+            self._emit(events)
+        if not delivery.left:
+            self._delivery = None
+            self._done(delivery.found, delivery.events, now)
+
+    def _done(self, found: Found, events: int, now: float) -> None:
         if events:
             log.info(
                 "%d events of %s that the stream had not brought were read over REST",
-                len(events),
+                events,
                 found.window,
             )
-        for start in range(0, len(events), SLICE):
-            self._emit(events[start : start + SLICE])
-        now = time.monotonic()
         self._tell(self._gaps.done(found, now))
         self._read_at = now  # whatever comes next, `keep_time` asks for it
         # What was read of the time before this stream opened says nothing about this stream.
         about_now = found.window.since >= self._open_since and (events or not found.failure)
         if self._mute is not None and about_now:
             self._mute.answered(now, bool(events))
+
+
+class _Delivery:
+    """What was read, on its way; `events` counts those that it has brought so far."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self.left = deque(arranged(found.master_orders, found.orders))
+        self.events = 0
+
+    def some(self) -> list[FromRest]:
+        """The next objects, which are then no longer left."""
+        return [self.left.popleft() for _ in range(min(SLICE, len(self.left)))]
