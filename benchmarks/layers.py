@@ -94,7 +94,7 @@ def _one_way(reads: Sequence[bytes], folder: Path) -> dict[str, float]:
             batch = timed("encode", encode_events, records)
             span = first_seq(records[0]), last_seq(records[-1])
             timed("journal", journal.append, batch, *span, at, at)
-            timed("queue", writer.offer, batch)
+            timed("queue", writer.offer, batch, span[1])
             for arrived in timed("queue", reader.read):
                 events = timed("build events", decode_events, arrived)
                 timed("dispatch", _dispatch, dispatcher, events)

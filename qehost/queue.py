@@ -6,8 +6,9 @@ reader that is killed inside its `get` keeps its lock for ever, its feeder threa
 holds when the writer dies, and has to wake up for each hop.
 
 The writer never waits.  What the pipe does not take at once is kept, up to a bound; past the bound
-batches are left out until the reader has taken everything, and then one empty frame, the nudge,
-tells the reader to look into the journal, where everything stands.
+batches are left out until the reader has taken everything, and then an empty frame, the nudge,
+tells the reader up to which event to look into the journal.  What comes after that event comes
+through the queue, and need not be in the journal: that may be failing just now.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from multiprocessing.connection import Connection
 __all__ = ["BatchReader", "BatchWriter"]
 
 HEADER = struct.Struct("<I")
+# The nudge: a length of 0, and the number of an event.
+NUDGE = struct.Struct("<Iq")
 # What one read takes at most: the largest pipe that Linux gives to an ordinary user.
 READ_SIZE = 1 << 20
 
@@ -37,7 +40,7 @@ class BatchWriter:
         self._limit = limit
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
-        self._behind = False
+        self._left_out = 0  # the last event of what was left out and not told of yet
         self.closed = False
         os.set_blocking(self._fd, False)
         _enlarge(self._fd)
@@ -54,23 +57,25 @@ class BatchWriter:
     def pending_bytes(self) -> int:
         return self._pending_bytes
 
-    def offer(self, batch: bytes) -> bool:
-        """Hand over a batch.  False: it was left out, the reader will find it in the journal."""
+    def offer(self, batch: bytes, last_seq: int) -> bool:
+        """Hand over a batch, which ends with that event.
+
+        False: it was left out, the reader will find it in the journal.
+        """
         if self.closed:
             return False
-        if self._behind:
+        if self._left_out or (self._pending and self._pending_bytes + len(batch) > self._limit):
+            self._left_out = last_seq
             return False
-        if self._pending_bytes + len(batch) > self._limit and self._pending:
-            self._behind = True
-            return False
-        self._put(batch)
+        # Two pieces, not one of both: copying a batch takes as long as writing it.
+        self._put(HEADER.pack(len(batch)), batch)
         self.flush()
         return True
 
-    def nudge(self) -> None:
-        """Tell the reader to look into the journal."""
+    def nudge(self, last_seq: int) -> None:
+        """Tell the reader to look into the journal for what has not come, up to that event."""
         if not self.closed:
-            self._put(b"")
+            self._put(NUDGE.pack(0, last_seq))
             self.flush()
 
     def flush(self) -> None:
@@ -86,9 +91,9 @@ class BatchWriter:
                         break
                     written -= len(first)
                     self._pending.popleft()
-            if self._behind:
-                self._behind = False
-                self.nudge()
+            if self._left_out:
+                last_seq, self._left_out = self._left_out, 0
+                self.nudge(last_seq)
         except BlockingIOError:
             return
         except OSError:
@@ -102,12 +107,10 @@ class BatchWriter:
             self._pending_bytes = 0
             self._connection.close()
 
-    def _put(self, batch: bytes) -> None:
-        # Two pieces, not one of both: copying a batch takes as long as writing it.
-        self._pending.append(memoryview(HEADER.pack(len(batch))))
-        if batch:
-            self._pending.append(memoryview(batch))
-        self._pending_bytes += HEADER.size + len(batch)
+    def _put(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self._pending.append(memoryview(piece))
+            self._pending_bytes += len(piece)
 
 
 class BatchReader:
@@ -124,10 +127,10 @@ class BatchReader:
     def fileno(self) -> int:
         return self._fd
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[bytes | int]:
         """The batches that have arrived whole; waits until something arrives.
 
-        An empty batch is the nudge: there is more in the journal.
+        A number is the nudge: what has not come up to that event, stands in the journal.
         Raises `EOFError` when the writer is gone and everything has been read.
         """
         view = memoryview(self._buffer)
@@ -135,14 +138,18 @@ class BatchReader:
         if not count:
             raise EOFError
         filled = self._filled + count
-        batches, start, needed = [], 0, 0
+        batches: list[bytes | int] = []
+        start = needed = 0
         while filled - start >= HEADER.size:
             (length,) = HEADER.unpack_from(view, start)
-            end = start + HEADER.size + length
+            end = start + (HEADER.size + length if length else NUDGE.size)
             if end > filled:
                 needed = end - start
                 break
-            batches.append(bytes(view[start + HEADER.size : end]))
+            if length:
+                batches.append(bytes(view[start + HEADER.size : end]))
+            else:
+                batches.append(NUDGE.unpack_from(view, start)[1])
             start = end
         self._filled = filled - start
         rest = view[start:filled]

@@ -128,6 +128,13 @@ class FileLock:
             pass  # On a full disk the lock still holds; only its holder's id can't be told.
         return True
 
+    def is_ours(self) -> bool:
+        """Whether this object holds it, and the file is still the one of that name."""
+        try:
+            return self._fd >= 0 and os.path.samestat(os.fstat(self._fd), os.stat(self.path))
+        except OSError:
+            return False
+
     def is_held(self) -> bool:
         """Whether another process holds it now.  Raises JournalError."""
         try:

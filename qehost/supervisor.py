@@ -32,7 +32,7 @@ from qehost.control import (
     StopRequest,
 )
 from qehost.errors import ProcessDied
-from qehost.journal.reader import read_high_water
+from qehost.journal.high_water import read_high_water
 from qehost.state import StateFolder
 from qehost.supervision.child import Child
 from qehost.supervision.deaths import Deaths, where

@@ -29,7 +29,7 @@ def ends() -> Iterator[tuple[Connection, Connection]]:
             end.close()
 
 
-def read_all(reader: BatchReader, writer: BatchWriter) -> list[bytes]:
+def read_all(reader: BatchReader, writer: BatchWriter) -> list[bytes | int]:
     """Everything that is on its way, the reader and the writer taking turns."""
     batches: list[bytes] = []
     while writer.pending or wait([reader.connection], 0):
@@ -45,7 +45,7 @@ def status(seq: int) -> StatusEvent:
 def test_events_arrive_as_they_were_sent(ends: tuple[Connection, Connection]) -> None:
     reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], LIMIT)
     events = [status(1), status(2)]
-    assert writer.offer(encode_events(events))
+    assert writer.offer(encode_events(events), events[-1].seq)
     (batch,) = reader.read()
     assert decode_events(batch) == events
 
@@ -56,7 +56,7 @@ def test_batches_of_any_size_arrive_whole_and_in_order(batches: list[bytes]) -> 
     ours, theirs = multiprocessing.Pipe(duplex=False)
     reader, writer = BatchReader(ours), BatchWriter(theirs, 64 * 2**20)
     for batch in batches:
-        assert writer.offer(batch)
+        assert writer.offer(batch, 1)
     assert read_all(reader, writer) == batches
     reader.close()
     writer.close()
@@ -67,7 +67,7 @@ def test_the_writer_never_waits_and_its_memory_is_bounded(
 ) -> None:
     writer = BatchWriter(ends[1], LIMIT)
     batch = b"x" * 100_000
-    taken = sum(writer.offer(batch) for _ in range(1000))
+    taken = sum(writer.offer(batch, 1) for _ in range(1000))
     assert 0 < taken < 1000
     assert writer.pending_bytes <= LIMIT + len(batch)
 
@@ -78,33 +78,33 @@ def test_after_an_overflow_the_reader_is_nudged_once_it_has_read_everything(
     reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], LIMIT)
     batch = b"x" * 100_000
     taken = 0
-    while writer.offer(batch):
+    while writer.offer(batch, 1):
         taken += 1
-    assert not writer.offer(b"small"), "after a gap, nothing may overtake the journal"
-    assert read_all(reader, writer) == [batch] * taken + [b""]
-    assert writer.offer(b"next")
+    assert not writer.offer(b"small", 7), "after a gap, nothing may overtake the journal"
+    assert read_all(reader, writer) == [batch] * taken + [7]
+    assert writer.offer(b"next", 1)
     assert read_all(reader, writer) == [b"next"]
 
 
 def test_a_batch_larger_than_the_bound_still_passes(ends: tuple[Connection, Connection]) -> None:
     reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], 1024)
-    assert writer.offer(b"y" * 3_000_000)
+    assert writer.offer(b"y" * 3_000_000, 1)
     assert read_all(reader, writer) == [b"y" * 3_000_000]
 
 
 def test_the_writer_notices_that_the_reader_is_gone(ends: tuple[Connection, Connection]) -> None:
     writer = BatchWriter(ends[1], LIMIT)
     ends[0].close()
-    writer.offer(b"x")
+    writer.offer(b"x", 1)
     assert writer.closed
-    assert not writer.offer(b"y")
-    writer.nudge()
+    assert not writer.offer(b"y", 1)
+    writer.nudge(1)
     writer.flush()
 
 
 def test_the_reader_notices_that_the_writer_is_gone(ends: tuple[Connection, Connection]) -> None:
     reader, writer = BatchReader(ends[0]), BatchWriter(ends[1], LIMIT)
-    writer.offer(b"last")
+    writer.offer(b"last", 1)
     writer.close()
     assert reader.read() == [b"last"]
     with pytest.raises(EOFError):
@@ -119,18 +119,18 @@ def test_a_reader_that_is_killed_while_reading_holds_nothing_for_its_successor()
     ) as process:
         ours.close()
         writer = BatchWriter(theirs, LIMIT)
-        writer.offer(b"x" * 10_000)
+        writer.offer(b"x" * 10_000, 1)
         assert process.stdout is not None
         process.stdout.readline()
         process.kill()
     deadline = time.monotonic() + 10
     while not writer.closed and time.monotonic() < deadline:
-        writer.offer(b"x" * 10_000)
+        writer.offer(b"x" * 10_000, 1)
     assert writer.closed
 
     ours, theirs = multiprocessing.Pipe(duplex=False)
     reader, writer = BatchReader(ours), BatchWriter(theirs, LIMIT)
-    assert writer.offer(b"for the next one")
+    assert writer.offer(b"for the next one", 1)
     assert reader.read() == [b"for the next one"]
     reader.close()
     writer.close()

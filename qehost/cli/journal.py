@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -181,13 +181,18 @@ class Found:
             *self._sources, key=lambda event: event.received_at, reverse=self._newest_first
         )
 
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        for source in self._sources:
+            source.close()
+
     def tell_damage(self) -> None:
         for text in self._damage:
             click.echo(text, err=True)
 
     def _events(
         self, reader: JournalReader, account: str, wanted: Wanted, newest_first: bool
-    ) -> Iterator[AnyEvent]:
+    ) -> Generator[AnyEvent, None, None]:
         with reader:
             for event in find(reader, wanted, newest_first=newest_first):
                 if isinstance(event, Damage):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 import click
+import msgspec
 from rich.console import Console
 
 from qehost.cli.journal import Found, accounts_of, filters
@@ -60,7 +61,9 @@ def _events(folder: StateFolder, account: str, wanted: Wanted, lines: int) -> It
     earlier = Found(folder, account, wanted, newest_first=True)
     # What is added in the meantime comes below.
     known = (event for event in earlier if event.seq <= followed[event.account].seq)
-    yield from reversed(list(islice(known, lines)))
+    newest = list(islice(known, lines))
+    earlier.close()
+    yield from reversed(newest)
     while True:
         for name in accounts_of(folder, account):
             if name not in followed:  # an account's first event ever
@@ -81,9 +84,15 @@ class _Followed:
             if part.last_seq <= self.seq:
                 continue
             shown, self.seq = self.seq, part.last_seq
+            problem: object = None
             if isinstance(part, Batch):
-                yield from (e for e in decode_events(part.events) if e.seq > shown)
+                try:
+                    yield from [e for e in decode_events(part.events) if e.seq > shown]
+                except msgspec.DecodeError as error:
+                    problem = error
             else:
+                problem = part.error
+            if problem:
                 click.echo(
-                    f"events {shown + 1} to {part.last_seq} can't be read: {part.error}", err=True
+                    f"events {shown + 1} to {part.last_seq} can't be read: {problem}", err=True
                 )

@@ -35,12 +35,20 @@ class Outlet:
     """`protected` tells whether what is received is being journalled.
 
     Without a journal (None) what a queue does not take is lost; `take_lost` tells how much.
+    `last_seq` is the last event of earlier processes.
     """
 
-    def __init__(self, journal: Log | None, queue_bytes: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        journal: Log | None,
+        queue_bytes: int,
+        clock: Callable[[], float],
+        last_seq: int = 0,
+    ) -> None:
         self._journal = journal
         self._queue_bytes = queue_bytes
         self._clock = clock
+        self._last_seq = last_seq
         self._writers: dict[str, BatchWriter] = {}
         self._say_at = 0.0
         self._unprotected = 0
@@ -63,7 +71,7 @@ class Outlet:
             before.close()
         writer = BatchWriter(queue, self._queue_bytes)
         # It may have read the journal before this queue was in place.
-        writer.nudge()
+        writer.nudge(self._last_seq)
         self._writers[host] = writer
 
     def emit(self, records: Sequence[Record]) -> None:
@@ -71,13 +79,14 @@ class Outlet:
             return
         first, last = records[0], records[-1]
         numbers = first_seq(first), last_seq(last)
+        self._last_seq = numbers[1]
         batch = encode_events(records)
         problem = self._keep(batch, *numbers, first.received_at, last.received_at)
         lost_for = []
         for host, writer in list(self._writers.items()):
             if writer.closed:
                 del self._writers[host]
-            elif not writer.offer(batch) and (problem or self._journal is None):
+            elif not writer.offer(batch, numbers[1]) and (problem or self._journal is None):
                 self.lost += numbers[1] - numbers[0] + 1
                 lost_for.append(host)
         if problem and self._clock() >= self._say_at:

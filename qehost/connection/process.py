@@ -82,7 +82,7 @@ class Connection:
         self.clock = time.monotonic
         self.account = task.account
         self.pipeline = pipeline
-        self.outlet = Outlet(journal, task.host.queue_bytes, self.clock)
+        self.outlet = Outlet(journal, task.host.queue_bytes, self.clock, pipeline.next_seq - 1)
         self.errands = Errands()
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ, self._on_control)

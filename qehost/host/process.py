@@ -45,6 +45,7 @@ from qehost.host.finding import Candidate, find
 from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
+from qehost.journal.reader import FOREVER
 from qehost.logs import hide, secrets_in
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader
@@ -179,7 +180,9 @@ class Host:
     def run(self) -> None:
         try:
             for source in self.sources.values():
-                self._read_journal(source)
+                # A queue begins with how far to look into the journal.
+                if source.queue is None:
+                    self._read_journal(source)
             while not self._through():
                 self._turn()
         except _Ended:
@@ -252,23 +255,29 @@ class Host:
             self._read_journal(source)
             return
         for batch in batches:
-            if not batch:
-                self._read_journal(source)
+            if isinstance(batch, int):
+                self._read_journal(source, batch)
                 continue
             events = decode_events(batch)
+            before = events[0].seq - 1
             for _ in range(TRIES):
-                if events[0].seq <= source.position + 1 or self._read_journal(source):
+                if before <= source.position or self._read_journal(source, before):
                     break
                 time.sleep(0.2)
                 self._look_up()
             self._deliver(source, events)
 
-    def _read_journal(self, source: Source) -> bool:
-        """Deliver what stands in the journal after the position.  False: it can't be read."""
+    def _read_journal(self, source: Source, until: int = FOREVER) -> bool:
+        """Deliver what stands in the journal after the position.  False: it can't be read.
+
+        What comes after event `until` comes by the queue: there may be no trace of it here.
+        """
         try:
             for part in source.journal.read(source.position):
+                if part.first_seq > until:
+                    break
                 if not isinstance(part, Batch):
-                    self._miss(source, part.last_seq, str(part.error))
+                    self._miss(source, min(part.last_seq, until), str(part.error))
                     continue
                 try:
                     events = decode_events(part.events)

@@ -8,28 +8,25 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from qehost.errors import JournalError
 from qehost.journal.layout import HEADER_SIZE, MARK_SIZE, head_of, header_of, next_path
 
 __all__ = ["OpenFile", "create"]
 
 
 class OpenFile:
-    """One thread appends; another may sync meanwhile, and closes it when nobody appends any more.
-
-    `size` is what it should have on the disk, in bytes.
-    """
+    """One thread appends; another may sync meanwhile, and closes it when that one has left it."""
 
     def __init__(self, path: Path, fd: int, mark: bytes, synced: bool) -> None:
         self.path = path
         self.size = HEADER_SIZE
+        """What it should have on the disk, in bytes."""
+        self.given_up: JournalError | None = None
+        """Why nothing must be appended any more, though that would raise nothing."""
         self._fd = fd
         self._mark = mark
         self._synced = synced
         self._synced_size = 0
-
-    @property
-    def is_empty(self) -> bool:
-        return self.size == HEADER_SIZE
 
     def append(
         self, events: bytes, first_seq: int, last_seq: int, first_at: int, last_at: int
@@ -63,11 +60,19 @@ class OpenFile:
         events are needed.
         """
         size = self.size
+        found = self._found()
+        return found is not None and found.st_size >= size
+
+    def _found(self) -> os.stat_result | None:
+        """What stands under its name; None: it was deleted, and perhaps another took its place."""
+        own = os.fstat(self._fd)
         try:
-            there = os.stat(self.path)
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError:
-            return False
-        return os.path.samestat(there, os.fstat(self._fd)) and there.st_size >= size
+            return own  # That can't be looked into says nothing.
+        return found if os.path.samestat(found, own) else None
 
     def sync(self) -> None:
         """Bring what was appended to the disk, if that is not done.  Raises OSError."""
@@ -77,7 +82,12 @@ class OpenFile:
             self._synced_size = size
 
     def close(self) -> None:
-        os.close(self._fd)
+        """An empty file is removed.  Raises OSError."""
+        try:
+            if self.size == HEADER_SIZE and self._found() is not None:
+                os.unlink(self.path)
+        finally:
+            os.close(self._fd)
 
 
 def create(folder: Path, *, synced: bool) -> OpenFile:
@@ -97,7 +107,11 @@ def create(folder: Path, *, synced: bool) -> OpenFile:
             written += os.write(fd, header[written:])
         os.fsync(fd)
         os.rename(draft, path)
-        _sync_folder(folder)
+        try:
+            _sync_folder(folder)
+        except OSError:
+            os.unlink(path)
+            raise
     except BaseException:
         os.close(fd)
         raise

@@ -30,7 +30,6 @@ __all__ = [
     "FORMAT",
     "HEADER_SIZE",
     "HEAD_SIZE",
-    "LARGEST_SEQ",
     "MARK_SIZE",
     "Batch",
     "Damage",
@@ -53,7 +52,6 @@ CHECKSUM = struct.Struct("<I")
 HEADER_SIZE = HEADER.size + CHECKSUM.size
 HEAD_SIZE = HEAD.size + CHECKSUM.size
 SUFFIX = "events"
-LARGEST_SEQ = 2**62
 
 
 class Batch(NamedTuple):
@@ -92,7 +90,7 @@ def segments(folder: Path) -> list[Path]:
     """The files of a journal, oldest first.  Raises JournalError."""
     try:
         names = os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise trouble(folder, error) from error

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from qehost.errors import JournalError
+from qehost.errors import JournalError, NewerFormat
 from qehost.journal.layout import HEADER_SIZE, segments
 from qehost.journal.segments import Segment
 from qehost.state import trouble
 
 __all__ = ["Pruned", "journal_bytes", "prune"]
+
+
+EARLIEST = 1_735_689_600 * 10**9  # 2025, in epoch ns: there was no journal before
+CLOCK_ERROR = 86_400 * 10**9
 
 
 class Pruned(NamedTuple):
@@ -45,18 +48,24 @@ def prune(
     `not_past_seq` is the lowest cursor: age alone deletes nothing behind it, size does, and the
     report says so.  The newest file stays: it may be in use.  Raises JournalError.
     """
-    files = [file for path in segments(folder) if (file := _File.at(path)) is not None]
+    now = time.time_ns()
+    files = _files(folder, now)
     total = journal_bytes(folder)
-    oldest_kept = 0 if keep_seconds is None else time.time_ns() - int(keep_seconds * 1e9)
+    oldest_kept = 0 if keep_seconds is None else now - int(keep_seconds * 1e9)
     report = Pruned()
-    for file, following in pairwise(files):
+    for place, file in enumerate(files[:-1]):
         over = keep_bytes is not None and total > keep_bytes
         # Of a year of files, one or two are looked into.
         if not over and file.written_at >= oldest_kept:
             break
         first_seq, last_seq = _span(file.path)
-        # A file that can't be read ends where the next one begins.
-        last_seq = last_seq or _span(following.path)[0] - 1
+        if not last_seq:
+            # A file that can't be read ends where the next one that can begins.
+            later = (_span(each.path)[0] for each in files[place + 1 :])
+            begins = next(filter(None, later), 0)
+            if not begins and not over:
+                break
+            last_seq = max(0, begins - 1)
         undelivered = max(0, last_seq - max(first_seq - 1, not_past_seq, report.last_seq))
         if undelivered and not over:
             return report._replace(held_back=True)
@@ -94,26 +103,38 @@ def journal_bytes(folder: Path) -> int:
 class _File(NamedTuple):
     path: Path
     written_at: int
-    """When the last event was written, epoch ns.  That is when it was received, by the clock of
-    that moment: a clock that went wrong in between deletes nothing too early."""
+    """When the last event was written, epoch ns."""
     size: int
 
-    @classmethod
-    def at(cls, path: Path) -> _File | None:
-        """None: there is nothing in it."""
+
+def _files(folder: Path, now: int) -> list[_File]:
+    """Those that hold something, oldest first.
+
+    A clock that is set wrong for a while must neither delete a file too early nor keep it for ever.
+    So a time that can't be right says nothing, and the file counts as old as the next one.
+    """
+    files: list[_File] = []
+    written_at = now
+    for path in reversed(segments(folder)):
         try:
             found = path.stat()
         except OSError:
-            return None
-        if found.st_size == HEADER_SIZE:
-            return None
-        return cls(path, found.st_mtime_ns, found.st_size)
+            continue
+        if EARLIEST <= found.st_mtime_ns <= now + CLOCK_ERROR:
+            written_at = found.st_mtime_ns
+        if found.st_size != HEADER_SIZE:
+            files.append(_File(path, written_at, found.st_size))
+    return files[::-1]
 
 
 def _span(path: Path) -> tuple[int, int]:
-    """The first event and the last one; 0 for what can't be read."""
+    """The first event and the last one; 0 for what is damaged.  Raises JournalError."""
     try:
         with closing(Segment(path)) as segment:
             return segment.first_seq() or 0, segment.last_seq() or 0
-    except (OSError, JournalError):
+    except NewerFormat:
+        raise
+    except (FileNotFoundError, JournalError):
         return 0, 0
+    except OSError as error:
+        raise trouble(path, error) from error

@@ -7,32 +7,36 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from qehost.errors import JournalError, NewerFormat
-from qehost.journal.layout import Batch, Damage, segments
+from qehost.journal.high_water import read_high_water
+from qehost.journal.layout import HEADER_SIZE, Batch, Damage, segments
 from qehost.journal.segments import Segment
 from qehost.state import trouble
 
-__all__ = ["JournalReader", "read_high_water"]
+__all__ = ["JournalReader"]
 
 FOREVER = 2**62
+KEPT_OPEN = 4
 
 
 class JournalReader:
     """The batches of one journal.
 
-    It never writes, holds no lock between calls, and needs no qehost to run.  Every method raises
-    JournalError where the folder can't be read; a file that can't be read is told as `Damage`.
+    It never writes, holds no lock between calls, and needs no qehost to run.  What is damaged is
+    told as `Damage`.  Every method raises JournalError where this user may not read the folder or a
+    file in it, or the system refuses for now.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._open: Segment | None = None
-        # Where each file begins; once it has a first row, that row stays.
+        # The files read last.  Each has noted where its records stand, which takes a while.
+        self._open: dict[Path, Segment] = {}
+        # Where each file (and inode) begins; once it has a first record, that stays.
         self._first: dict[tuple[Path, int], int] = {}
 
     def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        for segment in self._open.values():
+            segment.close()
+        self._open.clear()
 
     def __enter__(self) -> JournalReader:
         return self
@@ -52,13 +56,13 @@ class JournalReader:
             after_seq = chunk[-1].last_seq
 
     def _chunk(self, after_seq: int, limit_bytes: int) -> list[Batch | Damage]:
-        paths = segments(self.folder)
+        paths = self._paths()
         start = self._start(paths, after_seq)
         for position in range(start, len(paths)):
             found = self._found(paths, position, after_seq, limit_bytes)
             if not found:
                 continue
-            if found[0].first_seq > after_seq + 1:
+            if found[0].first_seq > after_seq + 1 or isinstance(found[0], Damage):
                 # The writer may have appended to a file after it was read here, and then gone on in
                 # this one.  It never goes back, so those before are final now.
                 for earlier in range(start, position):
@@ -100,28 +104,44 @@ class JournalReader:
 
         The events of a batch are read only when it is asked for, and the others not at all.
         """
-        paths = segments(self.folder)
+        paths = self._paths()
         order = range(len(paths))
+        # The file that the writer may still have appended to after it was looked through.
+        unfinished: int | None = None
+        last = 0
         for position in reversed(order) if newest_first else order:
-            end = self._end(paths, position)
-            found = self._scan_file(paths, position, end, since, until)
-            for item in reversed(found) if newest_first else found:
-                if not isinstance(item, int):
+            is_final = any(self._first_seq(path) is not None for path in paths[position + 1 :])
+            found = self._scan_file(paths, position, since, until)
+            if newest_first:
+                found.reverse()
+            elif found and unfinished is not None:
+                # As in `_chunk`: what came late.
+                late = self._scan_file(paths, unfinished, since, until)
+                found[:0] = [(place, item) for place, item in late if _begin(item) > last]
+            if found or not is_final:
+                unfinished = None if is_final else position
+            for place, item in found:
+                last = _begin(item)
+                if isinstance(item, Damage):
                     yield item
-                    continue
-                try:
-                    with self._segment(paths[position]) as segment:
-                        batch = segment.batch(item)
-                except _Unreadable as unreadable:
-                    yield from unreadable.damage(item, item)
-                else:
+                elif batch := self._batch(paths[place], item):
                     yield batch
 
+    def _batch(self, path: Path, first_seq: int) -> Batch | Damage | None:
+        """None: the file was pruned."""
+        try:
+            with self._segment(path) as segment:
+                return segment.batch(first_seq)
+        except _Unreadable as unreadable:
+            damage = unreadable.damage(first_seq, first_seq)
+            return damage[0] if damage else None
+
     def _scan_file(
-        self, paths: list[Path], position: int, end: int, since: int, until: int
-    ) -> list[int | Damage]:
-        """The keys of its batches, and what can't be read."""
+        self, paths: list[Path], position: int, since: int, until: int
+    ) -> list[tuple[int, int | Damage]]:
+        """The keys of its batches, and what can't be read; each with the file's position."""
         found: list[int | Damage] = []
+        end = self._end(paths, position)
         try:
             with self._segment(paths[position]) as segment:
                 found += segment.keys(since, until, end)
@@ -131,7 +151,7 @@ class JournalReader:
             # Where it begins, only the files before can tell.
             begin = max(damage.first_seq, self._before(paths, position) + 1)
             found[:1] = [damage._replace(first_seq=begin)] if begin <= damage.last_seq else []
-        return found
+        return [(position, item) for item in found]
 
     def last_seq(self) -> int:
         """The number of the last event that was ever given one, 0 if none was.
@@ -139,7 +159,7 @@ class JournalReader:
         It counts those too that could not be written.
         """
         newest = 0
-        for path in reversed(segments(self.folder)):
+        for path in reversed(self._paths()):
             try:
                 with self._segment(path) as segment:
                     newest = segment.last_seq() or 0
@@ -179,9 +199,12 @@ class JournalReader:
 
     def _first_seq(self, path: Path) -> int | None:
         """None for a file that is empty or can't be read."""
-        key = path, _inode(path)
+        inode, size = _inode_and_size(path)
+        if size == HEADER_SIZE:
+            return None
+        key = path, inode
         if key not in self._first:
-            # In passing: the file that is being read stays open beside it.
+            # In passing: it need not be one of those that are kept open.
             try:
                 with _access(path), closing(Segment(path)) as segment:
                     first = segment.first_seq()
@@ -192,23 +215,38 @@ class JournalReader:
             self._first[key] = first
         return self._first[key]
 
+    def _paths(self) -> list[Path]:
+        """The files that are there; what was pruned is let go of, or its disk would stay taken."""
+        paths = segments(self.folder)
+        for path in [path for path in self._open if path not in paths]:
+            self._close(path)
+        return paths
+
     @contextmanager
     def _segment(self, path: Path) -> Iterator[Segment]:
-        """The file, opened; the last one stays open for the next call.
+        """The file, opened; it stays open for the next calls.
 
         Raises _Unreadable for a damaged file, JournalError for what concerns all of them.
         """
         try:
             with _access(path):
+                segment = self._open.get(path)
                 # A file that stayed empty is deleted, and its name may be taken again.
-                if self._open and (self._open.path != path or self._open.inode != _inode(path)):
-                    self.close()
-                if self._open is None:
-                    self._open = Segment(path)
-                yield self._open
+                if segment is not None and segment.inode != _inode_and_size(path)[0]:
+                    self._close(path)
+                    segment = None
+                if segment is None:
+                    if len(self._open) >= KEPT_OPEN:
+                        self._close(next(iter(self._open)))
+                    segment = self._open[path] = Segment(path)
+                yield segment
         except _Unreadable:
-            self.close()
+            self._close(path)
             raise
+
+    def _close(self, path: Path) -> None:
+        if segment := self._open.pop(path, None):
+            segment.close()
 
 
 @contextmanager
@@ -240,16 +278,13 @@ class _Unreadable(Exception):
         return [Damage(first_seq, last_seq, self._error)]
 
 
-def _inode(path: Path) -> int:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0
+def _begin(item: int | Damage) -> int:
+    return item if isinstance(item, int) else item.first_seq
 
 
-def read_high_water(folder: Path) -> int:
-    """The number of the last event that was given one, as the writer noted it; 0 if unknown."""
+def _inode_and_size(path: Path) -> tuple[int, int]:
     try:
-        return int.from_bytes((folder / "last-seq").read_bytes()[:8], "little")
+        found = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return found.st_ino, found.st_size

@@ -115,9 +115,12 @@ class Segment:
             self._lose(found, after_seq, end)
         return found
 
-    def batch(self, first_seq: int) -> Batch | Damage:
-        """The batch of that key."""
+    def batch(self, first_seq: int) -> Batch | Damage | None:
+        """The batch of that key; None: this is another file than that of the key."""
+        self._note()
         index = bisect_left(self._first_seqs, first_seq)
+        if first_seq not in self._first_seqs[index : index + 1]:
+            return None
         (item,) = self._batches(index, index + 1)
         return item
 

@@ -12,18 +12,16 @@ file are all left behind by it.  The keeper closes what was left, and syncs what
 from __future__ import annotations
 
 import logging
-import mmap
-import os
 import shutil
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from qehost.errors import JournalError, NewerFormat
+from qehost.errors import JournalError
 from qehost.journal.appending import OpenFile, create
+from qehost.journal.high_water import high_water_map, read_high_water
 from qehost.journal.layout import HEADER_SIZE, segments
 from qehost.journal.reader import JournalReader
 from qehost.state import FileLock, private_folder, trouble
@@ -61,32 +59,30 @@ class Journal:
         pace at which a journal that failed is tried again.  A folder that can't be written is no
         error here: `problem` says so, and it is tried again.
 
-        Raises JournalError if another process writes this journal, or a newer qehost has.
+        Raises JournalError if another process writes this journal, a newer qehost has, or what is
+        there can't be read: its last number would not be known.
         """
         self.folder = folder
         self._durability = durability
         self._segment_bytes = segment_bytes
         self._retry_interval = retry_interval
+        # What is written; what it goes over to with the next append; what waits for its end.
+        # Without the first there is a problem, or nothing was appended yet.
         self._active: OpenFile | None = None
         self._spare: OpenFile | None = None
         self._retired: deque[OpenFile] = deque()
         self._problem: JournalError | None = None
-        self._retry_at = 0.0
-        self._began = 0.0
-        self._wake_at = segment_bytes
+        self._retry_at = 0.0  # before that, no other file is tried because of a fault
+        self._began = 0.0  # when the active file began to be used
+        self._wake_at = segment_bytes  # the size at which the keeper is to be woken
         self._lock = FileLock(folder / "lock")
-        self._take_folder()
-        self._mark_map = _high_water_map(folder)
-        self._high_water = memoryview(self._mark_map).cast("q")
+        self._high_water = _number(self._newest())
         try:
-            with JournalReader(folder) as reader:
-                self._high_water[0] = max(reader.last_seq(), self._high_water[0])
-            self._remove_empty()
-        except NewerFormat:
-            self._release()
+            self._take_folder(WRITER_WAIT)
+        except _Busy:
             raise
-        except JournalError as error:
-            self._problem = error
+        except JournalError:
+            pass  # It is tried again now, and that tells.
         self._prepare()
         self._wake = threading.Event()
         self._stopping = False
@@ -105,19 +101,24 @@ class Journal:
             self._go_over()
         active = self._active
         if active is None:
-            self._high_water[0] = last_seq
+            if not self._stopping:
+                self._high_water[0] = last_seq
             raise self._problem or JournalError(str(self.folder), "is not open")
-        try:
-            active.append(events, first_seq, last_seq, first_at, last_at)
-        except OSError as error:
+        problem = active.given_up
+        if problem is None:
+            try:
+                active.append(events, first_seq, last_seq, first_at, last_at)
+            except OSError as error:
+                problem = trouble(active.path, error)
+        if problem is not None:
             self._high_water[0] = last_seq
-            self._problem = trouble(active.path, error)
+            self._problem = problem
             self._retired.append(active)
             self._active = None
             # At once, unless the last new file did not help either.
             self._retry_at = self._began + self._retry_interval
             self._wake.set()
-            raise self._problem from error
+            raise problem
         # After the record, not before: numbers that nobody was given would look like a loss.
         self._high_water[0] = last_seq
         if active.size >= self._wake_at:
@@ -127,7 +128,9 @@ class Journal:
     @property
     def problem(self) -> JournalError | None:
         """Why events are not protected at the moment; None: they are."""
-        return None if self._active or self._spare else self._problem
+        if self._spare or (self._active and not self._active.given_up):
+            return None
+        return self._active.given_up if self._active else self._problem
 
     def last_seq(self) -> int:
         """The number of the last event that was given one, in this process's life or before.
@@ -148,7 +151,9 @@ class Journal:
         self._active = self._spare = None
         self._problem = JournalError(str(self.folder), "is closed")
         self._close_retired()
-        self._release()
+        before, self._high_water = self._high_water, _number(self._high_water[0])
+        before.release()
+        self._lock.release()
 
     def __enter__(self) -> Journal:
         return self
@@ -156,23 +161,40 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _take_folder(self) -> None:
-        try:
-            private_folder(self.folder)
-            taken = self._lock.acquire(WRITER_WAIT)
-        except JournalError as error:
-            self._problem = error
-            return
-        if not taken:
-            raise JournalError(
+    def _newest(self) -> int:
+        """The last event that is there.  Raises JournalError if that can't be told."""
+        with JournalReader(self.folder) as reader:
+            return reader.last_seq()
+
+    def _take_folder(self, wait: float = 0.0) -> None:
+        """Make the folder this process's own, again if somebody took it away.
+
+        Raises JournalError.
+        """
+        private_folder(self.folder)
+        self._lock.release()
+        if not self._lock.acquire(wait):
+            raise _Busy(
                 str(self.folder),
                 f"process {self._lock.holder()} writes here already: stop it first",
             )
+        if self._newest() > self._high_water[0]:
+            raise JournalError(
+                str(self.folder),
+                "another process has written here meanwhile, and numbers would be given twice: "
+                "restart qehost",
+            )
+        try:
+            kept = memoryview(high_water_map(self.folder)).cast("q")
+        except OSError as error:
+            raise trouble(self.folder, error) from error
+        before, self._high_water = self._high_water, kept
+        kept[0] = max(before[0], kept[0])
+        self._remove_empty()
 
-    def _release(self) -> None:
-        self._high_water.release()
-        self._mark_map.close()
-        self._lock.release()
+    def _has_folder(self) -> bool:
+        noted = self._high_water[0]
+        return self._lock.is_ours() and read_high_water(self.folder) >= noted
 
     def _go_over(self) -> None:
         if self._active is not None:
@@ -191,32 +213,52 @@ class Journal:
         while not self._stopping:
             self._wake.wait(KEEPER_INTERVAL)
             self._wake.clear()
-            # The next file before the last one's end, which waits for the disk.
-            if not self._stopping:
-                self._look_after()
-            self._close_retired()
+            try:
+                if not self._stopping:
+                    self._look_after()
+                self._close_retired()
+            except Exception:
+                # Without a keeper there would be no next file, and nobody would know.
+                log.exception("journal %s: looking after its files failed", self.folder)
 
     def _look_after(self) -> None:
+        """See to it that the next append has somewhere to go."""
         active = self._active
-        wanted = self._has_room() if active is None else not self._goes_on(active)
-        if wanted and self._spare is None and time.monotonic() >= self._retry_at:
+        fault = None if active is None else self._fault(active)
+        wanted = self._has_room() if active is None else active.size >= self._segment_bytes
+        now = time.monotonic()
+        # The next file before the last one's end, which waits for the disk.
+        if (wanted or fault) and self._spare is None and now >= self._retry_at:
+            if fault:
+                log.error("%s; going on in another file", fault)
+                # One that comes again with each file must not make a thousand of them.
+                self._retry_at = now + self._retry_interval
             self._prepare()
 
-    def _goes_on(self, active: OpenFile) -> bool:
-        """Whether it can go on being written; in passing it is brought to the disk."""
+    def _fault(self, active: OpenFile) -> JournalError | None:
+        """What is wrong with the file; in passing it is brought to the disk."""
         if not active.is_whole():
-            log.error("journal %s was deleted or cut off while it was written", active.path)
-            return False
-        return self._sync(active) and active.size < self._segment_bytes
+            what = "was deleted or cut off while it was written"
+            return JournalError(str(active.path), what)
+        try:
+            active.sync()
+        except OSError as error:
+            return trouble(active.path, error)
+        return None
 
     def _prepare(self) -> None:
         """Make the file that the next append goes over to."""
         try:
+            if not self._has_folder():
+                self._take_folder()
             self._spare = create(self.folder, synced=self._durability == "power")
         except (OSError, JournalError) as error:
             told = error if isinstance(error, JournalError) else trouble(self.folder, error)
-            if self._active is None:
+            active = self._active
+            if active is None:
                 self._problem = told
+            elif not active.is_whole():
+                active.given_up = told
             log.error("%s; trying again in %g seconds", told, self._retry_interval)
             self._retry_at = time.monotonic() + self._retry_interval
 
@@ -227,25 +269,17 @@ class Journal:
         except OSError:
             return True  # The folder is gone; making the file tells what is wrong.
 
-    def _sync(self, file: OpenFile) -> bool:
-        try:
-            file.sync()
-        except OSError as error:
-            log.error("%s", trouble(file.path, error))
-            return False
-        return True
-
     def _close_retired(self) -> None:
         while self._retired:
             file = self._retired.popleft()
-            self._sync(file)
-            file.close()
-            if file.is_empty:
-                with suppress(OSError):
-                    file.path.unlink()
+            for step in (file.sync, file.close):
+                try:
+                    step()
+                except OSError as error:
+                    log.error("%s", trouble(file.path, error))
 
     def _remove_empty(self) -> None:
-        """What a process that was killed has left without using it."""
+        """What a process that was killed has left without using it.  Raises JournalError."""
         for path in reversed(segments(self.folder)):
             try:
                 if path.stat().st_size != HEADER_SIZE:
@@ -255,19 +289,12 @@ class Journal:
                 raise trouble(path, error) from error
 
 
-def _high_water_map(folder: Path) -> mmap.mmap:
-    """Eight bytes that outlive the process: the last number given.
+def _number(seq: int) -> memoryview[int]:
+    """As long as it can't stand on the disk."""
+    number = memoryview(bytearray(8)).cast("q")
+    number[0] = seq
+    return number
 
-    They are written when the disk is full, too, since their place was taken before.
-    """
-    try:
-        fd = os.open(folder / "last-seq", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if os.fstat(fd).st_size != 8:
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, bytes(8), 0)
-            return mmap.mmap(fd, 8)
-        finally:
-            os.close(fd)
-    except OSError:
-        return mmap.mmap(-1, 8)
+
+class _Busy(JournalError):
+    """Another process writes this journal."""

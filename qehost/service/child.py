@@ -44,7 +44,7 @@ class ToTheProgram(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = Line(record.levelno, self.format(record))
-        self._writer.offer(msgspec.msgpack.encode(line))
+        self._writer.offer(msgspec.msgpack.encode(line), 0)
 
 
 class WithoutPrefix(BlottingFormatter):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from qehost.errors import GapError, WebsocketClientError, to_problem
+from qehost.journal.reader import FOREVER
 from qehost.messages import (
     AnyEvent,
     ConnectedEvent,
@@ -103,7 +104,8 @@ class Courier:
     def _run(self) -> None:
         if self._after is not None and self._after is not threading.current_thread():
             self._after.join()
-        self._guarded(self._read_journal)
+        # What comes from now on comes by the queue.
+        self._guarded(partial(self._read_journal, self._place.before))
         while not self.stopped.is_set():
             for item in self._inbox.take():
                 self._guarded(partial(self._handle, item))
@@ -121,23 +123,23 @@ class Courier:
             self._log().critical("events could not be handed over", exc_info=True)
             self._tell(GapError(f"events could not be handed over: {error!r}"))
 
-    def _handle(self, item: bytes | Died) -> None:
+    def _handle(self, item: bytes | int | Died) -> None:
         if self.stopped.is_set():
             return
         if isinstance(item, Died):
             if self._connected:
                 self._deliver([self._disconnected(item.reason)])
             self._tell(WebsocketClientError(item.reason))
-        elif item:
+        elif isinstance(item, int):
+            self._read_journal(item)
+        else:
             events = decode_events(item)
             if events[0].seq > self._place.position + 1:
-                self._read_journal()
+                self._read_journal(events[0].seq - 1)
             self._pass_on(events)
-        else:
-            self._read_journal()
 
-    def _read_journal(self) -> None:
-        for part in self._place.earlier():
+    def _read_journal(self, until: int = FOREVER) -> None:
+        for part in self._place.earlier(until):
             if self.stopped.is_set():
                 return
             if isinstance(part, Missing):

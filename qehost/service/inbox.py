@@ -35,7 +35,7 @@ class Inbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reader: BatchReader | None = None
-        self._waiting: list[bytes | Died] = []
+        self._waiting: list[bytes | int | Died] = []
         self._newest: deque[bytes] = deque()
         self._newest_bytes = 0
         self._bell, self._ring = os.pipe()
@@ -71,8 +71,11 @@ class Inbox:
         self.ring()
         return newest
 
-    def take(self) -> list[bytes | Died]:
-        """What has come.  Waits for it, but not for ever: [] is an occasion to look around."""
+    def take(self) -> list[bytes | int | Died]:
+        """What has come: batches and nudges of the queues, and what became of their processes.
+
+        Waits for it, but not for ever: [] is an occasion to look around.
+        """
         before, ready = self._reader, []
         if not self._waiting:
             ready = [fd for fd, _ in self._poll.poll(LONGEST_WAIT * 1000)]
@@ -109,10 +112,10 @@ class Inbox:
             os.close(self._ring)
             os.close(self._bell)
 
-    def _keep(self, batches: list[bytes]) -> None:
+    def _keep(self, batches: list[bytes | int]) -> None:
         self._waiting += batches
         for batch in batches:
-            if batch:
+            if isinstance(batch, bytes):
                 self._newest.append(batch)
                 self._newest_bytes += len(batch)
         while self._newest_bytes > REMEMBERED and len(self._newest) > 1:

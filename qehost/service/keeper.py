@@ -185,7 +185,10 @@ class Keeper:
             return
         try:
             while lines.connection.poll():
-                for line in map(_line, lines.read()):
+                for data in lines.read():
+                    if isinstance(data, int):
+                        continue  # what was left out of the log is told nowhere
+                    line = _line(data)
                     self._log().log(line.level, "%s", line.text)
         except (EOFError, OSError):
             lines.close()

@@ -18,6 +18,7 @@ from qehost.messages import AnyEvent
 from qehost.records import decode_events
 from qehost.settings import JournalSettings
 from qehost.state import StateFolder
+from qehost.supervision.placing import last_seq_of
 from qehost.supervision.upkeep import Upkeep
 
 __all__ = ["HOST", "InJournal", "InMemory", "Missing", "Place"]
@@ -39,8 +40,8 @@ class Place:
     position = 0
     before = 0
 
-    def earlier(self) -> Iterator[Sequence[AnyEvent] | Missing]:
-        """What stands in the journal after the position."""
+    def earlier(self, until: int) -> Iterator[Sequence[AnyEvent] | Missing]:
+        """What stands in the journal after the position, up to event `until`."""
         raise NotImplementedError
 
     def hand(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
@@ -58,7 +59,7 @@ class Place:
 class InMemory(Place):
     """Without a journal.  Lasts as long as the connection does."""
 
-    def earlier(self) -> Iterator[Sequence[AnyEvent] | Missing]:
+    def earlier(self, until: int) -> Iterator[Sequence[AnyEvent] | Missing]:
         return iter(())
 
     def hand(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
@@ -87,26 +88,31 @@ class InJournal(Place):
             self._reader = JournalReader(folder.journal(account))
             self._marks = Marks.open(folder.marks(HOST), (), (), [account])
             cursor = self._marks.cursor(account)
+            self._handed = self._marks.handed(account)
+            last_seq = last_seq_of(folder, account, max(cursor or 0, self._handed))
             if cursor is None:
                 # A program that is new in this folder begins at the end.
-                cursor = self._reader.last_seq()
+                cursor = last_seq
                 self._marks.advance(account, cursor)
         except JournalError:
             self._lock.release()
             raise
         self.position = cursor
-        self.before = max(cursor, self._reader.last_seq())
-        self._handed = self._reader.last_seq() if self._marks.lost else self._marks.handed(account)
+        self.before = last_seq
+        if self._marks.lost:
+            self._handed = last_seq
         self._upkeep = Upkeep(
             folder, [account], [HOST], keep=seconds(settings.keep), keep_bytes=settings.keep_bytes
         )
         self._upkeep.start()
 
-    def earlier(self) -> Iterator[Sequence[AnyEvent] | Missing]:
+    def earlier(self, until: int) -> Iterator[Sequence[AnyEvent] | Missing]:
         try:
             for part in self._reader.read(self.position):
+                if part.first_seq > until:
+                    break
                 if not isinstance(part, Batch):
-                    yield Missing(part.last_seq, GapError(str(part.error)))
+                    yield Missing(min(part.last_seq, until), GapError(str(part.error)))
                     continue
                 try:
                     yield decode_events(part.events)

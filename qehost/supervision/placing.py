@@ -15,11 +15,12 @@ from collections.abc import Collection, Iterable, Mapping
 from qehost.control import HostTask
 from qehost.errors import JournalError
 from qehost.host.cursors import Marks, MarksView, Standing
+from qehost.journal.high_water import raise_high_water
 from qehost.journal.reader import JournalReader
-from qehost.state import StateFolder
+from qehost.state import StateFolder, private_folder
 from qehost.supervision.boot import started_anew
 
-__all__ = ["forget_moved", "place", "place_cursors", "standing_of"]
+__all__ = ["forget_moved", "last_seq_of", "place", "place_cursors", "standing_of"]
 
 log = logging.getLogger("qehost.supervisor")
 
@@ -47,8 +48,10 @@ def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> N
         marks = Marks.open(folder.marks(task.name), task.wanted, (), task.accounts)
         anew = started_anew(folder.marks(task.name).with_name("boot"))
         for account in task.accounts:
-            with JournalReader(folder.journal(account)) as journal:
-                last_seq = journal.last_seq()
+            had = [marks.cursor(account) or 0, marks.handed(account)]
+            for former in others:
+                had += former.cursors.get(account, 0), former.handed.get(account, 0)
+            last_seq = last_seq_of(folder, account, max(had))
             known = [former.cursors[account] for former in others if account in former.cursors]
             if (own := marks.cursor(account)) is not None:
                 known.append(own)
@@ -59,6 +62,30 @@ def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> N
         marks.close()
     except JournalError as error:
         log.error("%s", error)
+
+
+def last_seq_of(folder: StateFolder, account: str, had: int) -> int:
+    """The number of the account's last event; no number that a plugin has had is given again.
+
+    The journal may be behind event `had` where a power cut took its last second, or somebody
+    deleted it.  New events with such numbers would be taken for delivered ones, and dropped.
+    To be called while nobody writes the journal.  Raises JournalError.
+    """
+    path = folder.journal(account)
+    with JournalReader(path) as journal:
+        last_seq = journal.last_seq()
+    if had > last_seq:
+        log.warning(
+            "the journal of account %s ends with event %d, but event %d was handed to plugins: "
+            "what was between them is lost, and new events are numbered from %d",
+            account,
+            last_seq,
+            had,
+            had + 1,
+        )
+        private_folder(path)
+        raise_high_water(path, had)
+    return max(last_seq, had)
 
 
 def forget_moved(

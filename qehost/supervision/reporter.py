@@ -13,8 +13,9 @@ from qehost.control import ConnectionStatus, HostStatus
 from qehost.errors import JournalError
 from qehost.host.cursors import Call, MarksView
 from qehost.host.dead_letters import DeadLetters
+from qehost.journal.high_water import read_high_water
 from qehost.journal.pruning import journal_bytes
-from qehost.journal.reader import JournalReader, read_high_water
+from qehost.journal.reader import JournalReader
 from qehost.state import StateFolder
 from qehost.status import (
     CallStatus,

@@ -169,7 +169,7 @@ def test_an_empty_and_a_missing_journal_are_told_in_words(tmp_path: Path) -> Non
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_shown(folder: StateFolder) -> None:
     first = min(folder.journal("main").glob("*.events"))
-    first.write_bytes(b"no database, " * 1000)
+    first.write_bytes(b"no journal, " * 1000)
     result = run(folder, "list", "--json")
     assert [event["seq"] for event in json.loads(result.stdout)] == list(range(8, 15))
     assert "events 1 to 7 can't be read" in result.stderr

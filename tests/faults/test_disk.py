@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -102,6 +103,25 @@ def test_what_a_damaged_journal_does_not_give_back_is_a_declared_gap(
         assert delivered_numbers(again)
         assert again.stop() == 0
         check(again)
+
+
+def test_a_journal_that_was_deleted_takes_no_new_events_with_it(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers = Numbers(venue, rate=1)
+        numbers.push(20)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+    shutil.rmtree(StateFolder(run.state).journal("main"))
+    with Run(tmp_path, venue=venue, settings=QUICK) as again:
+        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        numbers.push(3)
+        numbers.wait_for_all(again)
+        assert again.logged("new events are numbered from")
+        assert not again.records(redelivered=True)
+        assert again.stop() == 0
 
 
 def test_cursors_that_were_damaged_bring_everything_again_and_marked(

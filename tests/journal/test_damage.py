@@ -217,7 +217,9 @@ def test_what_the_disk_does_not_give_back_costs_what_stands_there(
 def test_an_error_that_is_no_damage_is_told_as_what_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create(tmp_path, synced=False).close()
+    file = create(tmp_path, synced=False)
+    add(file, WRITTEN[0])
+    file.close()
 
     def refusing(*_: object) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -89,8 +91,8 @@ def many_files(folder: Path, count: int = 3) -> int:
             for _ in range(20):
                 seq += 1
                 append(journal, seq, seq)
-        # Written when its last event came.
-        os.utime(files(folder)[-1], (seq, seq))
+        written_at = time.time() - 30 * 86_400 + seq
+        os.utime(files(folder)[-1], (written_at, written_at))
     assert len(files(folder)) == count
     return seq
 
@@ -218,7 +220,10 @@ def test_another_process_reads_everything_while_it_is_written(folder: Path) -> N
     assert len(files(folder)) > 1
 
 
-def test_what_is_appended_between_reading_two_files_is_not_passed_over(folder: Path) -> None:
+@pytest.mark.parametrize("scanning", [False, True])
+def test_what_is_appended_between_reading_two_files_is_not_passed_over(
+    folder: Path, scanning: bool
+) -> None:
     """The writer appends to the old file while the new one is there already, and then goes over."""
     folder.mkdir(parents=True)
     old, new = (appending.create(folder, synced=False) for _ in range(2))
@@ -239,7 +244,8 @@ def test_what_is_appended_between_reading_two_files_is_not_passed_over(folder: P
     appended: list[bool] = []
     add(old, 1)
     with Slow(folder) as reader:
-        assert [batch.first_seq for batch in reader.read(1)] == [2, 3]
+        found = list(reader.scan() if scanning else reader.read(0))
+        assert [batch.first_seq for batch in found] == [1, 2, 3]
     assert appended
     old.close()
     new.close()
@@ -417,6 +423,124 @@ def test_a_file_taken_away_while_it_is_written_is_replaced(folder: Path, what: s
         assert journal.problem is None
 
 
+def test_a_folder_that_was_taken_away_comes_back_with_its_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qehost.journal.writer.WRITER_WAIT", 0.05)
+    with Journal(folder, retry_interval=0.05) as journal:
+        append(journal, 1, 5)
+        shutil.rmtree(folder)
+        eventually(lambda: bool(files(folder)))
+        append(journal, 6, 6)
+        assert seqs(folder) == [6]
+        with JournalReader(folder) as reader:
+            assert reader.last_seq() == 6
+        with pytest.raises(JournalError, match="writes here already"):
+            Journal(folder)
+
+
+def test_a_folder_that_cannot_come_back_is_said_to_protect_nothing_until_it_can(
+    folder: Path,
+) -> None:
+    with Journal(folder, retry_interval=0.05) as journal:
+        append(journal, 1, 1)
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        eventually(lambda: journal.problem is not None)
+        with pytest.raises(JournalError, match="must be a folder"):
+            append(journal, 2, 2)
+        folder.unlink()
+        eventually(lambda: journal.problem is None)
+        append(journal, 3, 3)
+        assert seqs(folder) == [3]
+
+
+def test_a_folder_that_can_be_made_later_is(tmp_path: Path) -> None:
+    (tmp_path / "accounts").write_text("in the way")
+    folder = tmp_path / "accounts" / "main"
+    with Journal(folder, retry_interval=0.05) as journal:
+        with pytest.raises(JournalError):
+            append(journal, 1, 1)
+        (tmp_path / "accounts").unlink()
+        eventually(lambda: journal.problem is None)
+        append(journal, 2, 2)
+        assert seqs(folder) == [2]
+    with Journal(folder) as journal:
+        assert journal.last_seq() == 2
+
+
+def test_an_empty_file_that_was_deleted_takes_its_successor_of_the_same_name_not_with_it(
+    folder: Path,
+) -> None:
+    with Journal(folder, retry_interval=0.05) as journal:
+        journal._go_over()
+        (empty,) = files(folder)
+        empty.unlink()
+        eventually(lambda: files(folder) == [empty])
+        append(journal, 1, 3)
+        eventually(lambda: not journal._retired)
+        append(journal, 4, 4)
+        assert seqs(folder) == [1, 2, 3, 4]
+    assert seqs(folder) == [1, 2, 3, 4]
+
+
+def test_a_disk_that_does_not_sync_gets_no_file_for_each_try(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = []
+
+    def failing(fd: int) -> None:
+        tried.append(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("qehost.journal.appending._sync", failing)
+    with Journal(folder, retry_interval=60) as journal:
+        last = append_until(journal, 0, lambda: len(tried) > 20)
+        assert len(files(folder)) <= 2
+        assert journal.problem is None
+    assert caplog.text.count("going on in another file") == 1
+    assert seqs(folder) == list(range(1, last + 1))
+
+
+def test_a_fault_of_the_keepers_own_is_told_and_it_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = iter([RuntimeError("a fault")])
+
+    def failing(journal: Journal, active: object) -> JournalError | None:
+        if fault := next(faults, None):
+            raise fault
+        return real(journal, active)  # type: ignore[arg-type]
+
+    real = Journal._fault
+    monkeypatch.setattr(Journal, "_fault", failing)
+    with Journal(folder, segment_bytes=20_000) as journal:
+        append_until(journal, 0, lambda: len(files(folder)) > 2)
+    assert "a fault" in caplog.text
+
+
+def test_a_journal_that_is_closed_says_so(folder: Path) -> None:
+    journal = Journal(folder)
+    append(journal, 1, 1)
+    journal.close()
+    with pytest.raises(JournalError, match="is closed"):
+        append(journal, 2, 2)
+    assert journal.last_seq() == 1
+
+
+def test_a_journal_whose_last_number_cannot_be_told_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_files(folder, 1)
+
+    def refusing(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "pread", refusing)
+    with pytest.raises(JournalError, match="Permission denied"):
+        Journal(folder)
+
+
 # --- damage -----------------------------------------------------------------------------------
 
 
@@ -491,6 +615,25 @@ def test_a_search_tells_damage_and_finds_the_rest(folder: Path) -> None:
         assert read == sorted(read, reverse=newest_first)
 
 
+def test_damage_at_the_beginning_of_a_file_is_told_in_every_way_of_reading(folder: Path) -> None:
+    last = many_files(folder)
+    path = files(folder)[1]
+    content = bytearray(path.read_bytes())
+    content[layout.HEADER_SIZE + 10] ^= 1
+    path.write_bytes(content)
+    assert [item[:2] for item in damages(folder)] == [(21, 21)]
+    for newest_first in (False, True):
+        with JournalReader(folder) as reader:
+            found = list(reader.scan(newest_first=newest_first))
+        told = [item[:2] for item in found if isinstance(item, Damage)]
+        assert told == [(21, 21)]
+        assert len(found) == last
+    with JournalReader(folder) as reader:
+        assert [item.first_seq for item in reader.tail(last)] == [
+            seq for seq in range(1, last + 1) if seq != 21
+        ]
+
+
 # --- pruning ----------------------------------------------------------------------------------
 
 
@@ -539,11 +682,60 @@ def test_pruning_while_it_is_written_leaves_the_file_in_use(folder: Path, small:
 def test_a_damaged_file_is_pruned_when_it_is_old(folder: Path) -> None:
     last = many_files(folder)
     path = files(folder)[0]
+    written_at = path.stat().st_mtime_ns
     path.write_bytes(b"not a journal at all, " * 1000)
-    os.utime(path, (0, 0))
+    os.utime(path, ns=(written_at, written_at))
     report = prune(folder, not_past_seq=last, keep_seconds=60)
     assert report.files == 2
     assert not path.exists()
+
+
+@pytest.mark.parametrize("year", [1970, 2106])
+@pytest.mark.parametrize("which", [0, 1, 3])
+def test_a_clock_that_was_wrong_for_a_while_neither_deletes_too_early_nor_keeps_for_ever(
+    folder: Path, year: int, which: int
+) -> None:
+    last = many_files(folder, 5)
+    wrong = (year - 1970) * 365.25 * 86_400
+    os.utime(files(folder)[which], (wrong, wrong))
+    kept = prune(folder, not_past_seq=last, keep_seconds=60 * 86_400)
+    assert kept.files == 0
+    assert prune(folder, not_past_seq=last, keep_seconds=60).files == 4
+
+
+def test_files_that_cannot_be_looked_into_for_now_are_not_taken_for_delivered(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_files(folder)
+
+    def refusing(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(JournalError, match="Too many"):
+        prune(folder, not_past_seq=5, keep_seconds=60)
+    monkeypatch.undo()
+    assert len(files(folder)) == 3
+
+
+def test_damaged_neighbours_that_were_not_delivered_are_held_back(folder: Path) -> None:
+    many_files(folder, 4)
+    for path in files(folder)[1:3]:
+        written_at = path.stat().st_mtime_ns
+        path.write_bytes(b"not a journal at all, " * 1000)
+        os.utime(path, ns=(written_at, written_at))
+    report = prune(folder, not_past_seq=20, keep_seconds=60)
+    assert (report.files, report.last_seq, report.held_back) == (1, 20, True)
+    assert prune(folder, not_past_seq=60, keep_seconds=60).files == 2
+
+
+def test_a_reader_lets_go_of_a_file_that_was_pruned(folder: Path) -> None:
+    last = many_files(folder)
+    with JournalReader(folder) as reader:
+        assert len(list(reader.read(0))) == last
+        prune(folder, not_past_seq=last, keep_seconds=60)
+        assert list(reader.read(last)) == []
+        assert list(reader._open) == files(folder)[-1:]
 
 
 def test_a_reader_goes_on_when_its_file_is_pruned(folder: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from script import wait_for
 
+from qehost.journal import Journal
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -23,8 +24,10 @@ from qehost.queue import BatchReader, BatchWriter
 from qehost.records import encode_events
 from qehost.service.courier import Courier
 from qehost.service.inbox import Died, Inbox
-from qehost.service.place import InMemory
+from qehost.service.place import InJournal, InMemory, Place
 from qehost.service.presence import Presence
+from qehost.settings import JournalSettings
+from qehost.state import StateFolder
 
 
 class Consumer:
@@ -51,8 +54,8 @@ class Consumer:
 
 
 class Bench:
-    def __init__(self) -> None:
-        self.inbox, self.consumer, self.place = Inbox(), Consumer(), InMemory()
+    def __init__(self, place: Place | None = None) -> None:
+        self.inbox, self.consumer, self.place = Inbox(), Consumer(), place or InMemory()
         self.courier = Courier(
             "main",
             self.inbox,
@@ -75,7 +78,7 @@ class Bench:
         self.send_events([status(number) for number in numbers])
 
     def send_events(self, events: Sequence[AnyEvent]) -> None:
-        assert self.writer.offer(encode_events(events))
+        assert self.writer.offer(encode_events(events), events[-1].seq)
 
     def until(self, condition: Callable[[], bool]) -> None:
         wait_for(condition, self)
@@ -119,6 +122,29 @@ def test_a_hole_is_told_with_its_bounds(bench):
     assert "events 2 to 4" in gap.message.text
 
 
+def test_events_that_are_in_the_queue_alone_are_not_lost_to_a_look_into_the_journal(tmp_path):
+    """While the journal could not be written they came by the queue, behind a nudge."""
+    events = [status(number) for number in range(1, 26)]
+    place = InJournal(tmp_path, "main", JournalSettings())
+    bench = Bench(place)
+    with Journal(StateFolder(tmp_path).journal("main")) as journal:
+        journal.append(encode_events(events[:5]), 1, 5, 0, 0)
+        journal.append(encode_events(events[20:]), 21, 25, 0, 0)
+    bench.writer.close()
+    bench.inbox.detach(None)
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    queue = BatchWriter(writer, 1 << 20)
+    queue.nudge(5)
+    assert queue.offer(encode_events(events[5:20]), 20)
+    assert queue.offer(encode_events(events[20:]), 25)
+    bench.inbox.attach(BatchReader(reader))
+    bench.until(lambda: 25 in bench.consumer.numbers())
+    queue.close()
+    bench.end()
+    assert bench.consumer.numbers() == list(range(1, 26))
+    assert {event.kind for event in bench.consumer.got} == {"status"}
+
+
 def test_a_hole_that_the_other_side_tells_of_is_told_once(bench):
     bench.send(1)
     lost = Problem("gap", "3 events were lost")
@@ -143,7 +169,7 @@ def test_the_death_of_a_process_that_was_connected_ends_the_connection_first(ben
 
 def test_a_batch_that_cannot_be_read_is_told_and_the_next_one_comes(bench, caplog):
     bench.send(1)
-    bench.writer.offer(b"\xc1 no msgpack")
+    bench.writer.offer(b"\xc1 no msgpack", 1)
     bench.send(2)
     bench.until(lambda: 2 in bench.consumer.numbers())
     assert [event.kind for event in bench.consumer.got] == ["status", "error", "status"]

@@ -36,7 +36,7 @@ def take(inbox: Inbox, count: int) -> list[bytes | Died]:
 def test_batches_come_in_their_order(inbox):
     writer = sender(inbox)
     for batch in (b"1", b"2", b"3"):
-        writer.offer(batch)
+        writer.offer(batch, 1)
     assert take(inbox, 3) == [b"1", b"2", b"3"]
     writer.close()
 
@@ -44,25 +44,25 @@ def test_batches_come_in_their_order(inbox):
 def test_what_a_dead_process_left_comes_before_its_death_and_its_successor_after(inbox):
     first = sender(inbox)
     for batch in (b"1", b"2"):
-        first.offer(batch)
+        first.offer(batch, 1)
     first.close()
     died = Died("killed")
     assert inbox.detach(died) == [b"1", b"2"]
     second = sender(inbox)
-    second.offer(b"3")
+    second.offer(b"3", 1)
     assert take(inbox, 4) == [b"1", b"2", died, b"3"]
     second.close()
 
 
 def test_a_death_that_was_seen_before_it_was_told_changes_nothing(inbox):
     first = sender(inbox)
-    first.offer(b"1")
+    first.offer(b"1", 1)
     assert take(inbox, 1) == [b"1"]
     first.close()
     assert inbox.take() == []  # the end of the file
     assert inbox.detach(None) == [b"1"]
     second = sender(inbox)
-    second.offer(b"2")
+    second.offer(b"2", 1)
     assert take(inbox, 1) == [b"2"]
     second.close()
 
@@ -71,7 +71,7 @@ def test_the_newest_batches_are_remembered_within_a_bound(inbox):
     writer = sender(inbox)
     sizes = [REMEMBERED // 4] * 6
     for size in sizes:
-        while not writer.offer(bytes(size)):
+        while not writer.offer(bytes(size), 1):
             pass
         while writer.pending:
             inbox.take()
@@ -82,7 +82,7 @@ def test_the_newest_batches_are_remembered_within_a_bound(inbox):
 
 def test_one_batch_is_remembered_however_large_it_is(inbox):
     writer = sender(inbox)
-    writer.offer(bytes(2 * REMEMBERED))
+    writer.offer(bytes(2 * REMEMBERED), 1)
     while writer.pending:
         inbox.take()
         writer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,26 @@ def task(folder: StateFolder, name: str, wanted: str) -> HostTask:
 def test_a_process_goes_on_where_it_stood(folder: StateFolder) -> None:
     stood(folder, "main", "a b", 40, 44)
     assert placed(folder, main="a b c") == {"main": (40, 44)}
+
+
+def test_no_number_is_given_again_that_a_plugin_has_had(
+    folder: StateFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A power cut took the journal's last second, or somebody deleted it: new events with those
+    numbers would be dropped as delivered ones."""
+    stood(folder, "main", "a", 120, 130)
+    assert placed(folder, main="a") == {"main": (120, 130)}
+    assert "ends with event 100, but event 130 was handed" in caplog.text
+    with Journal(folder.journal("main")) as journal:
+        assert journal.last_seq() == 130
+
+
+def test_a_journal_that_was_deleted_takes_no_new_events_with_it(folder: StateFolder) -> None:
+    stood(folder, "gone", "a", 120)
+    shutil.rmtree(folder.journal("main"))
+    assert placed(folder, main="a") == {"main": (120, 120)}
+    with Journal(folder.journal("main")) as journal:
+        assert journal.last_seq() == 120
 
 
 def test_what_is_new_begins_at_the_end_of_the_journal(folder: StateFolder) -> None:
