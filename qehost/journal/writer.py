@@ -179,6 +179,7 @@ class Journal:
                 f"process {self._lock.holder()} writes here already: stop it first",
             )
         if self._newest() > self._high_water[0]:
+            self._lock.release()
             raise JournalError(
                 str(self.folder),
                 "another process has written here meanwhile, and numbers would be given twice: "

@@ -439,6 +439,29 @@ def test_a_folder_that_was_taken_away_comes_back_with_its_lock(
             Journal(folder)
 
 
+def test_numbers_that_another_process_gave_meanwhile_are_not_given_again(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Journal(folder, retry_interval=0.02) as journal:
+        append(journal, 1, 1)
+        # Somebody took the folder away, and somebody else began another.
+        folder.rename(folder.with_name("away"))
+        folder.write_text("in the way")
+        eventually(lambda: journal.problem is not None)
+        with pytest.raises(JournalError):
+            append(journal, 2, 2)
+        other = folder.with_name("other")
+        with Journal(other) as second:
+            append(second, 1, 9)
+        folder.unlink()
+        other.rename(folder)
+        # However often it is tried.
+        eventually(lambda: caplog.text.count("numbers would be given twice") >= 3)
+        with pytest.raises(JournalError, match="restart qehost"):
+            append(journal, 3, 3)
+        assert seqs(folder) == list(range(1, 10))
+
+
 def test_a_folder_that_cannot_come_back_is_said_to_protect_nothing_until_it_can(
     folder: Path,
 ) -> None:
