@@ -211,7 +211,7 @@ class Segment:
                 times = self._first_ats[index], self._last_ats[index]
                 found.append(Batch(first_seq, last_seq, *times, events))
             else:
-                error = self._error("the disk changed what was written (checksum)")
+                error = self._error("checksum: the disk changed what was written")
                 found.append(Damage(first_seq, last_seq, error))
         return found
 
