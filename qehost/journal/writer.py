@@ -76,13 +76,9 @@ class Journal:
         self._began = 0.0  # when the active file began to be used
         self._wake_at = segment_bytes  # the size at which the keeper is to be woken
         self._lock = FileLock(folder / "lock")
-        self._high_water = _number(self._newest())
-        try:
-            self._take_folder(WRITER_WAIT)
-        except _Busy:
-            raise
-        except JournalError:
-            pass  # It is tried again now, and that tells.
+        self._high_water = _number(0)
+        self._is_noted = False  # whether that number stands on the disk
+        self._take_over()
         self._prepare()
         self._wake = threading.Event()
         self._stopping = False
@@ -161,16 +157,24 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _newest(self) -> int:
-        """The last event that is there.  Raises JournalError if that can't be told."""
-        with JournalReader(self.folder) as reader:
-            return reader.last_seq()
+    def _take_over(self) -> None:
+        """Begin where the process before this one has ended.  Raises as the constructor."""
+        try:
+            self._lock_folder(WRITER_WAIT)
+        except _Busy:
+            raise
+        except JournalError:
+            pass  # It is tried again with the first file, and told.
+        try:
+            # Only now: until it let go of the lock, that process may have written.
+            with JournalReader(self.folder) as reader:
+                self._high_water[0] = reader.last_seq()
+        except JournalError:
+            self._lock.release()
+            raise
 
-    def _take_folder(self, wait: float = 0.0) -> None:
-        """Make the folder this process's own, again if somebody took it away.
-
-        Raises JournalError.
-        """
+    def _lock_folder(self, wait: float = 0.0) -> None:
+        """Raises JournalError, `_Busy` where another process has it."""
         private_folder(self.folder)
         self._lock.release()
         if not self._lock.acquire(wait):
@@ -178,7 +182,15 @@ class Journal:
                 str(self.folder),
                 f"process {self._lock.holder()} writes here already: stop it first",
             )
-        if self._newest() > self._high_water[0]:
+
+    def _take_folder(self) -> None:
+        """Make the folder this process's own, again if somebody took it away.
+
+        Raises JournalError.
+        """
+        if not self._lock.is_ours():
+            self._lock_folder()
+        if read_high_water(self.folder) > self._high_water[0]:
             self._lock.release()
             raise JournalError(
                 str(self.folder),
@@ -191,11 +203,12 @@ class Journal:
             raise trouble(self.folder, error) from error
         before, self._high_water = self._high_water, kept
         kept[0] = max(before[0], kept[0])
+        self._is_noted = True
         self._remove_empty()
 
     def _has_folder(self) -> bool:
-        noted = self._high_water[0]
-        return self._lock.is_ours() and read_high_water(self.folder) >= noted
+        seq = self._high_water[0]
+        return self._is_noted and self._lock.is_ours() and read_high_water(self.folder) >= seq
 
     def _go_over(self) -> None:
         if self._active is not None:

@@ -287,11 +287,20 @@ def test_a_second_writer_is_refused_with_the_firsts_process_id(
 def test_a_writer_waits_for_the_one_before_it_to_end(folder: Path) -> None:
     first = Journal(folder)
     append(first, 1, 1)
-    closing = threading.Timer(0.1, first.close)
+
+    def end() -> None:
+        """It writes until it ends."""
+        append(first, 2, 3)
+        first.close()
+
+    closing = threading.Timer(0.1, end)
     closing.start()
     with Journal(folder) as second:
-        assert second.last_seq() == 1
+        assert second.last_seq() == 3
+        append(second, 4, 4)
+        assert second.problem is None
     closing.join()
+    assert seqs(folder) == [1, 2, 3, 4]
 
 
 def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
