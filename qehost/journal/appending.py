@@ -37,7 +37,8 @@ class OpenFile:
         try:
             written = os.writev(self._fd, (head, events))
             if written != size:
-                self._write_rest(head + events, written)
+                # In part for a reason, which the next try tells.
+                _write(self._fd, (head + events)[written:])
             if self._synced:
                 _sync(self._fd)
         except OSError:
@@ -47,11 +48,6 @@ class OpenFile:
             os.lseek(self._fd, self.size, os.SEEK_SET)
             raise
         self.size += size
-
-    def _write_rest(self, record: bytes, written: int) -> None:
-        """What is written in part is so for a reason, which the next try tells."""
-        while written < len(record):
-            written += os.write(self._fd, record[written:])
 
     def is_whole(self) -> bool:
         """Whether it is where it was made and has not shrunk.
@@ -101,10 +97,7 @@ def create(folder: Path, *, synced: bool) -> OpenFile:
     mark = os.urandom(MARK_SIZE)
     fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        header = header_of(mark)
-        written = 0
-        while written < len(header):
-            written += os.write(fd, header[written:])
+        _write(fd, header_of(mark))
         os.fsync(fd)
         os.rename(draft, path)
         try:
@@ -116,6 +109,11 @@ def create(folder: Path, *, synced: bool) -> OpenFile:
         os.close(fd)
         raise
     return OpenFile(path, fd, mark, synced)
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def _sync(fd: int) -> None:

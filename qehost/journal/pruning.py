@@ -8,9 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from qehost.errors import JournalError, NewerFormat
 from qehost.journal.layout import HEADER_SIZE, segments
-from qehost.journal.segments import Segment
+from qehost.journal.segments import Segment, Unreadable, access
 from qehost.state import trouble
 
 __all__ = ["Pruned", "journal_bytes", "prune"]
@@ -130,11 +129,7 @@ def _files(folder: Path, now: int) -> list[_File]:
 def _span(path: Path) -> tuple[int, int]:
     """The first event and the last one; 0 for what is damaged.  Raises JournalError."""
     try:
-        with closing(Segment(path)) as segment:
+        with access(path), closing(Segment(path)) as segment:
             return segment.first_seq() or 0, segment.last_seq() or 0
-    except NewerFormat:
-        raise
-    except (FileNotFoundError, JournalError):
+    except Unreadable:
         return 0, 0
-    except OSError as error:
-        raise trouble(path, error) from error

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from qehost.errors import JournalError, NewerFormat
 from qehost.journal.high_water import read_high_water
 from qehost.journal.layout import HEADER_SIZE, Batch, Damage, segments
-from qehost.journal.segments import Segment
-from qehost.state import trouble
+from qehost.journal.segments import Segment, Unreadable, access
 
 __all__ = ["JournalReader"]
 
@@ -80,7 +78,7 @@ class JournalReader:
         try:
             with self._segment(paths[position]) as segment:
                 return segment.read(after_seq, limit_bytes, end)
-        except _Unreadable as unreadable:
+        except Unreadable as unreadable:
             return [*unreadable.damage(after_seq + 1, end)]
 
     def tail(self, events: int) -> list[Batch]:
@@ -117,41 +115,45 @@ class JournalReader:
             elif found and unfinished is not None:
                 # As in `_chunk`: what came late.
                 late = self._scan_file(paths, unfinished, since, until)
-                found[:0] = [(place, item) for place, item in late if _begin(item) > last]
-            if found or not is_final:
+                yield from self._items(paths[unfinished], [x for x in late if _begin(x) > last])
+            yield from self._items(paths[position], found)
+            if found or unfinished is None:
                 unfinished = None if is_final else position
-            for place, item in found:
-                last = _begin(item)
-                if isinstance(item, Damage):
-                    yield item
-                elif batch := self._batch(paths[place], item):
-                    yield batch
+            if found:
+                last = _begin(found[-1])
+
+    def _items(self, path: Path, found: list[int | Damage]) -> Iterator[Batch | Damage]:
+        for item in found:
+            if isinstance(item, Damage):
+                yield item
+            elif batch := self._batch(path, item):
+                yield batch
 
     def _batch(self, path: Path, first_seq: int) -> Batch | Damage | None:
         """None: the file was pruned."""
         try:
             with self._segment(path) as segment:
                 return segment.batch(first_seq)
-        except _Unreadable as unreadable:
+        except Unreadable as unreadable:
             damage = unreadable.damage(first_seq, first_seq)
             return damage[0] if damage else None
 
     def _scan_file(
         self, paths: list[Path], position: int, since: int, until: int
-    ) -> list[tuple[int, int | Damage]]:
-        """The keys of its batches, and what can't be read; each with the file's position."""
+    ) -> list[int | Damage]:
+        """The keys of its batches, and what can't be read."""
         found: list[int | Damage] = []
         end = self._end(paths, position)
         try:
             with self._segment(paths[position]) as segment:
                 found += segment.keys(since, until, end)
-        except _Unreadable as unreadable:
+        except Unreadable as unreadable:
             found += unreadable.damage(1, end)
         if found and isinstance(damage := found[0], Damage):
             # Where it begins, only the files before can tell.
             begin = max(damage.first_seq, self._before(paths, position) + 1)
             found[:1] = [damage._replace(first_seq=begin)] if begin <= damage.last_seq else []
-        return [(position, item) for item in found]
+        return found
 
     def last_seq(self) -> int:
         """The number of the last event that was ever given one, 0 if none was.
@@ -163,7 +165,7 @@ class JournalReader:
             try:
                 with self._segment(path) as segment:
                     newest = segment.last_seq() or 0
-            except _Unreadable:
+            except Unreadable:
                 continue
             if newest:
                 break
@@ -191,7 +193,7 @@ class JournalReader:
             try:
                 with self._segment(path) as segment:
                     last = segment.last_seq()
-            except _Unreadable:
+            except Unreadable:
                 continue
             if last is not None:
                 return last
@@ -206,9 +208,9 @@ class JournalReader:
         if key not in self._first:
             # In passing: it need not be one of those that are kept open.
             try:
-                with _access(path), closing(Segment(path)) as segment:
+                with access(path), closing(Segment(path)) as segment:
                     first = segment.first_seq()
-            except _Unreadable:
+            except Unreadable:
                 return None
             if first is None:
                 return None
@@ -226,10 +228,10 @@ class JournalReader:
     def _segment(self, path: Path) -> Iterator[Segment]:
         """The file, opened; it stays open for the next calls.
 
-        Raises _Unreadable for a damaged file, JournalError for what concerns all of them.
+        Raises Unreadable for a damaged file, JournalError for what concerns all of them.
         """
         try:
-            with _access(path):
+            with access(path):
                 segment = self._open.get(path)
                 # A file that stayed empty is deleted, and its name may be taken again.
                 if segment is not None and segment.inode != _inode_and_size(path)[0]:
@@ -240,42 +242,13 @@ class JournalReader:
                         self._close(next(iter(self._open)))
                     segment = self._open[path] = Segment(path)
                 yield segment
-        except _Unreadable:
+        except Unreadable:
             self._close(path)
             raise
 
     def _close(self, path: Path) -> None:
         if segment := self._open.pop(path, None):
             segment.close()
-
-
-@contextmanager
-def _access(path: Path) -> Iterator[None]:
-    """Raises _Unreadable for what concerns this file, JournalError for what concerns them all."""
-    try:
-        yield
-    except NewerFormat:
-        raise
-    except FileNotFoundError as error:
-        raise _Unreadable(trouble(path, error), pruned=True) from error
-    except JournalError as error:
-        raise _Unreadable(error) from error
-    except OSError as error:
-        raise trouble(path, error) from error
-
-
-class _Unreadable(Exception):
-    """One file can't be read; `pruned`: because it was deleted a moment ago."""
-
-    def __init__(self, error: JournalError, pruned: bool = False) -> None:
-        super().__init__(str(error))
-        self._error = error
-        self._pruned = pruned
-
-    def damage(self, first_seq: int, last_seq: int) -> list[Damage]:
-        if self._pruned or last_seq < first_seq:
-            return []
-        return [Damage(first_seq, last_seq, self._error)]
 
 
 def _begin(item: int | Damage) -> int:

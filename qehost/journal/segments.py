@@ -6,6 +6,8 @@ import errno
 import os
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
 
@@ -21,8 +23,9 @@ from qehost.journal.layout import (
     read_head,
     read_header,
 )
+from qehost.state import trouble
 
-__all__ = ["Segment"]
+__all__ = ["Segment", "Unreadable", "access"]
 
 WINDOW = 1 << 16
 PAGE = 4096
@@ -248,3 +251,32 @@ class Segment:
             if len(part) < wanted:
                 break
         return bytes(data)
+
+
+@contextmanager
+def access(path: Path) -> Iterator[None]:
+    """Raises Unreadable for what concerns this file, JournalError for what concerns them all."""
+    try:
+        yield
+    except NewerFormat:
+        raise
+    except FileNotFoundError as error:
+        raise Unreadable(trouble(path, error), pruned=True) from error
+    except JournalError as error:
+        raise Unreadable(error) from error
+    except OSError as error:
+        raise trouble(path, error) from error
+
+
+class Unreadable(Exception):
+    """One file can't be read; `pruned`: because it was deleted a moment ago."""
+
+    def __init__(self, error: JournalError, pruned: bool = False) -> None:
+        super().__init__(str(error))
+        self._error = error
+        self._pruned = pruned
+
+    def damage(self, first_seq: int, last_seq: int) -> list[Damage]:
+        if self._pruned or last_seq < first_seq:
+            return []
+        return [Damage(first_seq, last_seq, self._error)]

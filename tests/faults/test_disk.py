@@ -105,15 +105,21 @@ def test_what_a_damaged_journal_does_not_give_back_is_a_declared_gap(
         check(again)
 
 
-def test_a_journal_that_was_deleted_takes_no_new_events_with_it(
-    tmp_path: Path, venue: Venue
-) -> None:
+def delivered(tmp_path: Path, venue: Venue, count: int) -> tuple[Run, Numbers]:
+    """A run that has ended, and what it has delivered."""
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
         run.wait_for(lambda: run.records("on_connected"))
         numbers = Numbers(venue, rate=1)
-        numbers.push(20)
+        numbers.push(count)
         numbers.wait_for_all(run)
         assert run.stop() == 0
+    return run, numbers
+
+
+def test_a_journal_that_was_deleted_takes_no_new_events_with_it(
+    tmp_path: Path, venue: Venue
+) -> None:
+    run, numbers = delivered(tmp_path, venue, 20)
     shutil.rmtree(StateFolder(run.state).journal("main"))
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
@@ -127,12 +133,7 @@ def test_a_journal_that_was_deleted_takes_no_new_events_with_it(
 def test_cursors_that_were_damaged_bring_everything_again_and_marked(
     tmp_path: Path, venue: Venue
 ) -> None:
-    with Run(tmp_path, venue=venue, settings=QUICK) as run:
-        run.wait_for(lambda: run.records("on_connected"))
-        numbers = Numbers(venue, rate=1)
-        numbers.push(5)
-        numbers.wait_for_all(run)
-        assert run.stop() == 0
+    run, _ = delivered(tmp_path, venue, 5)
     StateFolder(run.state).marks("main").write_bytes(b"rubbish")
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: len(again.records("on_status", redelivered=True)) == 5, "them again")

@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
 import pytest
+from limits import full
 
 from qehost.errors import JournalError, NewerFormat
 from qehost.journal import Batch, Damage, Journal, JournalReader, appending, layout
@@ -314,18 +315,6 @@ def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
 
 
 # --- a disk that is against it ----------------------------------------------------------------
-
-
-@contextmanager
-def full(journal: Journal, room: int = 0) -> Iterator[None]:
-    """No file may grow beyond the journal's newest, which takes `room` bytes more."""
-    assert journal._active is not None
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (journal._active.size + room, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("room", [0, 20, 1000])

@@ -4,16 +4,15 @@ was written is delivered, or dead-lettered, or told to be gone."""
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from limits import full
 
 from qehost.errors import JournalError
 from qehost.host.cursors import Marks, MarksView
@@ -104,20 +103,12 @@ class Machine(RuleBasedStateMachine):
     def disk_full(self) -> None:
         self.full = True
 
-    @contextmanager
-    def disk(self) -> Iterator[None]:
+    def disk(self) -> AbstractContextManager[None]:
         """Full means that the newest file takes a hundred bytes more."""
-        active = self.journal._active
-        if not self.full or active is None:
-            yield
-            return
+        if not self.full or self.journal._active is None:
+            return nullcontext()
         self.full = False
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (active.size + 100, before[1]))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        return full(self.journal, room=100)
 
     @rule()
     def restart_writer(self) -> None:
