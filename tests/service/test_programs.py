@@ -14,27 +14,29 @@ from script import Script, wait_for
 
 from qehost.simulator import Venue
 
-# As the documented quick start has it: no main guard anywhere.
+# As the documented quick start has it: no main guard anywhere.  Threads, forks and children write
+# to one pipe, so a line is one write: print makes several.
 HEAD = """
-import sys, time, threading
+import os, sys, time, threading
 from qehost import API, WebSocketService, WebSocketEventHandlers
 
-print("RUNS", __name__, flush=True)
+say = lambda *words: os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+say("RUNS", __name__)
 WS, REST, KEY, SECRET = {addresses!r}
 api = API(KEY, SECRET, base_url=REST)
 service = WebSocketService(api, WS)
 service.set_handlers(WebSocketEventHandlers(
-    on_connected=lambda: print("CONNECTED", flush=True),
-    on_disconnected=lambda: print("DISCONNECTED", flush=True),
-    on_error=lambda error: print("ERROR", repr(error), flush=True),
-    on_status=lambda text: print("STATUS", text, flush=True),
+    on_connected=lambda: say("CONNECTED"),
+    on_disconnected=lambda: say("DISCONNECTED"),
+    on_error=lambda error: say("ERROR", repr(error)),
+    on_status=lambda text: say("STATUS", text),
 ))
 """
 CONNECT = """
 service.connect()
 while not service.is_connected():
     time.sleep(0.01)
-print("READY", flush=True)
+say("READY")
 """
 STATUS = '{"type":"status","messageId":"s","userId":"u","data":"hello"}'
 
@@ -88,13 +90,9 @@ def test_a_script_from_standard_input(tmp_path, program):
 
 
 def test_the_prompt(tmp_path, market):
-    lines = "".join(
-        line + "\n" for line in head(market).splitlines() if line.strip() and line != "))"
-    ).replace("on_status=lambda", "on_status=lambda")
-    source = lines.replace("flush=True),\n))", "flush=True)))")
-    source = source.replace('"STATUS", text, flush=True),\n', '"STATUS", text, flush=True)))\n')
+    source = head(market)
     source += "service.connect()\nwhile not service.is_connected(): time.sleep(0.01)\n\n"
-    source += "print('at the prompt')\nservice.close()\n"
+    source += "say('at the prompt')\nservice.close()\n"
     with Script("-i", folder=tmp_path, stdin=source) as script:
         script.wait_for("at the prompt")
         script.leaves_nothing()
@@ -121,7 +119,7 @@ def test_a_notebook(tmp_path, program):
 
 
 def test_python_m(tmp_path, program):
-    with_guard = program + "\nif __name__ != '__main__': print('IMPORTED')"
+    with_guard = program + "\nif __name__ != '__main__': say('IMPORTED')"
     (tmp_path / "bot.py").write_text(with_guard, encoding="utf-8")
     with Script("-m", "bot", folder=tmp_path) as script:
         script.leaves_nothing()
@@ -154,9 +152,9 @@ if __name__ == "__main__":
     for _ in range(3):
         service.connect()
         with multiprocessing.Pool(1) as pool:
-            print("POOL", pool.map(double, [1, 2]))
+            say("POOL", pool.map(double, [1, 2]))
         service.close()
-    print("CHILDREN", multiprocessing.active_children())
+    say("CHILDREN", multiprocessing.active_children())
 """
     with run(tmp_path, source) as script:
         script.leaves_nothing()
@@ -167,7 +165,7 @@ if __name__ == "__main__":
 
 def test_a_worker_of_a_pool_may_have_a_service(tmp_path, market):
     source = f"""
-import multiprocessing
+import multiprocessing, os
 
 def work(_):
     exec({head(market) + CONNECT!r}, globals())
@@ -176,7 +174,7 @@ def work(_):
 
 if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        print(pool.map(work, [1]))
+        os.write(1, b'%a\\n' % pool.map(work, [1]))
 """
     with run(tmp_path, source) as script:
         script.leaves_nothing()
@@ -187,7 +185,7 @@ def test_the_process_is_not_among_the_program_s_own_children(tmp_path, program):
     source = program + (
         "import multiprocessing\n"
         "for child in multiprocessing.active_children(): child.join()\n"
-        "print('JOINED')\n"
+        "say('JOINED')\n"
     )
     with run(tmp_path, source) as script:
         script.leaves_nothing()
@@ -201,7 +199,7 @@ ENDS = {
     "close and its last line": ("service.close()", 0),
     "sys.exit": ("sys.exit(3)", 3),
     "an exception": ("raise ValueError('no more')", 1),
-    "os._exit": ("import os; os._exit(4)", 4),
+    "os._exit": ("os._exit(4)", 4),
 }
 
 
@@ -238,7 +236,6 @@ def test_with_a_state_folder_a_killed_program_loses_nothing(tmp_path, market):
         "WebSocketService(api, WS)", "WebSocketService(api, WS, state_dir='s')"
     )
     dies = """
-import os
 service.handlers.on_status = lambda text: text == "3" and os.kill(os.getpid(), 9)
 """
     with run(tmp_path, source + dies + CONNECT + "time.sleep(60)") as script:
@@ -266,7 +263,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_in_the_program_and_nothing_else(tmp_path
     source = program + (
         "try:\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n"
-        "    print('INTERRUPTED', service.is_connected())\n"
+        "    say('INTERRUPTED', service.is_connected())\n"
         "    service.close()\n"
     )
     with run(tmp_path, source) as script:
@@ -281,7 +278,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_in_the_program_and_nothing_else(tmp_path
 
 def test_ctrl_c_right_after_connect_prints_no_traceback_of_ours(tmp_path, market):
     source = head(market) + (
-        "try:\n    service.connect()\n    print('CONNECTING', flush=True)\n    time.sleep(60)\n"
+        "try:\n    service.connect()\n    say('CONNECTING')\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    service.close()\n"
     )
     with run(tmp_path, source) as script:
@@ -297,7 +294,7 @@ def test_the_service_lives_on_when_the_thread_that_started_it_ends(tmp_path, mar
     source = head(market) + (
         "starter = threading.Thread(target=service.connect)\n"
         "starter.start()\nstarter.join()\n"
-        "print('STARTED', flush=True)\ntime.sleep(60)\n"
+        "say('STARTED')\ntime.sleep(60)\n"
     )
     with run(tmp_path, source) as script:
         script.wait_for("CONNECTED")
@@ -308,7 +305,7 @@ def test_the_service_lives_on_when_the_thread_that_started_it_ends(tmp_path, mar
 
 def test_forks_that_are_made_while_it_starts_hold_up_nothing(tmp_path, market):
     source = head(market) + (
-        "import os, signal\n"
+        "import signal\n"
         "forks = []\n"
         "stop = threading.Event()\n"
         "def fork():\n"
@@ -330,7 +327,7 @@ def test_forks_that_are_made_while_it_starts_hold_up_nothing(tmp_path, market):
         "while not service.is_connected(): time.sleep(0.01)\n"
         "begun = time.monotonic()\n"
         "service.close()\n"
-        "print('CLOSED', time.monotonic() - begun < 2)\n"
+        "say('CLOSED', time.monotonic() - begun < 2)\n"
         "for pid in forks: os.kill(pid, signal.SIGKILL)\n"
     )
     with Script("-W", "ignore", "-c", source, folder=tmp_path) as script:
@@ -343,11 +340,11 @@ def test_a_program_that_ignores_its_children_s_ends(tmp_path, program):
     source = (
         "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
         + program
-        + "import os; os.kill(service._session._keeper._child.process.pid, signal.SIGKILL)\n"
+        + "os.kill(service._session._keeper._child.process.pid, signal.SIGKILL)\n"
         "while service.is_connected(): time.sleep(0.01)\n"
         "while not service.is_connected(): time.sleep(0.01)\n"
         "service.close()\n"
-        "print('CLOSED')\n"
+        "say('CLOSED')\n"
     )
     with run(tmp_path, source) as script:
         script.leaves_nothing()
@@ -357,13 +354,12 @@ def test_a_program_that_ignores_its_children_s_ends(tmp_path, program):
 
 def test_a_fork_of_the_program_does_not_end_its_connection(tmp_path, program):
     source = program + (
-        "import os, multiprocessing\n"
         "if (pid := os.fork()) == 0:\n"
-        "    print('FORK', service.is_connected(), flush=True)\n"
+        "    say('FORK', service.is_connected())\n"
         "    service.close()\n"
         "    sys.exit(0)\n"
         "os.waitpid(pid, 0)\n"
-        "print('STILL', service.is_connected(), flush=True)\n"
+        "say('STILL', service.is_connected())\n"
         "time.sleep(60)\n"
     )
     with Script("-W", "ignore", "-c", source, folder=tmp_path) as script:
