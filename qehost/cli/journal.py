@@ -18,7 +18,7 @@ from qehost.cli.state_folder import where
 from qehost.errors import JournalError
 from qehost.host.cursors import cursors_of
 from qehost.journal.export import FORMATS, write_csv, write_jsonl, write_parquet
-from qehost.journal.layout import Damage
+from qehost.journal.layout import Damage, span
 from qehost.journal.pruning import Pruned, journal_bytes, prune
 from qehost.journal.reader import FOREVER, JournalReader
 from qehost.journal.search import KINDS, Wanted, find
@@ -197,7 +197,7 @@ class Found:
             for event in find(reader, wanted, newest_first=newest_first):
                 if isinstance(event, Damage):
                     self._damage.append(
-                        f"{account}: events {event.first_seq} to {event.last_seq} can't be read: "
+                        f"{account}: {span(event.first_seq, event.last_seq)} can't be read: "
                         f"{event.error}"
                     )
                 else:

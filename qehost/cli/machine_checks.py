@@ -16,7 +16,7 @@ from qehost.cli.finding import Finding, counted, failed, ok, warning
 from qehost.errors import JournalError
 from qehost.host.dead_letters import DeadLetters
 from qehost.host.loading import Report, load
-from qehost.journal.layout import Damage
+from qehost.journal.layout import Damage, span
 from qehost.journal.pruning import journal_bytes
 from qehost.journal.reader import JournalReader
 from qehost.state import StateFolder
@@ -137,7 +137,7 @@ def _journal(folder: StateFolder, account: str) -> Finding:
     if isinstance(newest, Damage):
         return failed(
             subject,
-            f"events {newest.first_seq} to {newest.last_seq} can't be read: {newest.error}",
+            f"{span(newest.first_seq, newest.last_seq)} can't be read: {newest.error}",
             "what can be read is delivered; a new run goes on in a new file",
         )
     return ok(subject, f"events up to {last:,}, {_size(size)}")

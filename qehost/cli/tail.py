@@ -15,7 +15,7 @@ from qehost.cli.journal import Found, accounts_of, filters
 from qehost.cli.journal_table import print_line
 from qehost.cli.state_folder import where
 from qehost.journal.export import write_jsonl
-from qehost.journal.layout import Batch
+from qehost.journal.layout import Batch, span
 from qehost.journal.reader import JournalReader
 from qehost.journal.search import Wanted
 from qehost.messages import AnyEvent
@@ -93,6 +93,4 @@ class _Followed:
             else:
                 problem = part.error
             if problem:
-                click.echo(
-                    f"events {shown + 1} to {part.last_seq} can't be read: {problem}", err=True
-                )
+                click.echo(f"{span(shown + 1, part.last_seq)} can't be read: {problem}", err=True)

@@ -45,6 +45,7 @@ from qehost.host.finding import Candidate, find
 from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
+from qehost.journal.layout import span
 from qehost.journal.reader import FOREVER
 from qehost.logs import hide, secrets_in
 from qehost.messages import AnyEvent
@@ -282,7 +283,7 @@ class Host:
                 try:
                     events = decode_events(part.events)
                 except msgspec.DecodeError as error:
-                    self._miss(source, part.last_seq, f"they can't be decoded ({error})")
+                    self._miss(source, part.last_seq, f"what the journal has can't be decoded ({error})")
                     continue
                 self._deliver(source, events)
         except JournalError as error:
@@ -294,7 +295,7 @@ class Host:
         """Go on after events that can't be had, and tell the plugins so."""
         if last_seq > source.position:
             missing = GapError(
-                f"account {source.account}: events {source.position + 1} to {last_seq} can't be "
+                f"account {source.account}: {span(source.position + 1, last_seq)} can't be "
                 f"delivered: {why}"
             )
             log.error("%s", missing)
@@ -302,7 +303,7 @@ class Host:
             source.move(last_seq)
 
     def _deliver(self, source: Source, events: Sequence[AnyEvent]) -> None:
-        self._miss(source, events[0].seq - 1, "they are neither in the queue nor in the journal")
+        self._miss(source, events[0].seq - 1, "found neither in the queue nor in the journal")
         events = source.new(events)
         start = 0
         while start < len(events):

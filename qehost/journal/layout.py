@@ -40,6 +40,7 @@ __all__ = [
     "read_head",
     "read_header",
     "segments",
+    "span",
 ]
 
 # The first byte is no text, and the last one is changed by whatever changes line ends.
@@ -73,6 +74,11 @@ class Damage(NamedTuple):
     first_seq: int
     last_seq: int
     error: JournalError
+
+
+def span(first_seq: int, last_seq: int) -> str:
+    """How a text names them: `event 4`, `events 4 to 9`."""
+    return f"event {last_seq}" if first_seq == last_seq else f"events {first_seq} to {last_seq}"
 
 
 class Head(NamedTuple):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from qehost.errors import GapError, WebsocketClientError, to_problem
+from qehost.journal.layout import span
 from qehost.journal.reader import FOREVER
 from qehost.messages import (
     AnyEvent,
@@ -192,7 +193,7 @@ class Courier:
     def _miss(self, last_seq: int, why: str) -> None:
         """Go on after events that can't be had, and tell so."""
         if (position := self._place.position) < last_seq:
-            self._tell(GapError(f"events {position + 1} to {last_seq} can't be delivered: {why}"))
+            self._tell(GapError(f"{span(position + 1, last_seq)} can't be delivered: {why}"))
             self._place.move(last_seq)
 
     # What is found out on this side has no place in the account's sequence: its number is 0.

@@ -22,6 +22,7 @@ from limits import full
 
 from qehost.errors import JournalError, NewerFormat
 from qehost.journal import Batch, Damage, Journal, JournalReader, appending, layout
+from qehost.journal.layout import span
 from qehost.journal.pruning import journal_bytes, prune
 from qehost.journal.search import Wanted, find
 from qehost.messages import StatusEvent
@@ -817,3 +818,7 @@ def test_a_file_that_was_pruned_while_it_was_written_does_not_come_back(folder: 
         for path in pruned:
             path.unlink()
     assert not any(path.exists() for path in pruned)
+
+
+def test_events_are_named_as_one_reads_them() -> None:
+    assert [span(4, 4), span(4, 9)] == ["event 4", "events 4 to 9"]

@@ -1,0 +1,124 @@
+"""A host process by itself: queue and journal together bring it each event, once and in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from running import RECORDER
+from script import wait_for
+
+from qehost import children
+from qehost.control import Attach, Control, ControlMessage, Ended, Go, HostTask, Loaded, Ready, Stop
+from qehost.journal import Journal
+from qehost.logs import LogSettings
+from qehost.messages import StatusEvent
+from qehost.queue import BatchWriter
+from qehost.records import encode_events
+from qehost.settings import HostSettings, JournalSettings
+from qehost.state import StateFolder
+
+
+class HostProcess:
+    """The process, with the recorder for a plugin and a queue of the account `main`."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.copy(RECORDER, folder)
+        self.records_file = folder / "records.jsonl"
+        ours, theirs = multiprocessing.Pipe()
+        task = HostTask(
+            name="main",
+            accounts=["main"],
+            specs=["recorder"],
+            plugins={},
+            host=HostSettings(),
+            journal=JournalSettings(),
+            state_dir=str(folder),
+            strict=True,
+            log=LogSettings(),
+        )
+        self.control = Control(ours)
+        self.process = children.start("host main", "qehost.host.process", task, theirs)
+        theirs.close()
+        self.await_message(Loaded)
+
+    def go(self) -> BatchWriter:
+        """Let it start; the writer of its queue, in which nothing was read yet."""
+        reader, writer = multiprocessing.Pipe(duplex=False)
+        self.control.send_queue(Attach("main"), reader)
+        self.control.send(Go())
+        self.await_message(Ready)
+        return BatchWriter(writer, 1 << 20)
+
+    def await_message(self, kind: type[ControlMessage]) -> ControlMessage:
+        while not isinstance(message := self.control.receive(), kind):
+            pass
+        return message
+
+    def calls(self) -> list[tuple[str, int]]:
+        """Each call of a hook that has an event, with the event's number."""
+        return [(record["hook"], record["seq"]) for record in self.records() if "seq" in record]
+
+    def records(self, hook: str = "") -> list[dict[str, Any]]:
+        """What the recorder wrote of its calls: of this hook, or of all."""
+        lines = self.records_file.read_bytes().splitlines()
+        records = [msgspec.json.decode(line) for line in lines]
+        return [record for record in records if not hook or record["hook"] == hook]
+
+    def __str__(self) -> str:
+        return f"another call; so far {self.calls()}"
+
+    def stop(self) -> Ended:
+        self.control.send(Stop("", 10))
+        ended = self.await_message(Ended)
+        assert isinstance(ended, Ended)
+        self.process.join(10)
+        return ended
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostProcess]:
+    monkeypatch.chdir(tmp_path)
+    host = HostProcess(tmp_path)
+    yield host
+    host.process.kill()
+    host.process.join()
+    host.control.close()
+
+
+def statuses(*numbers: int) -> bytes:
+    return encode_events([StatusEvent(n, "main", "", 0, "stream", False, "", "") for n in numbers])
+
+
+def test_events_that_are_in_the_queue_alone_are_not_lost_to_a_look_into_the_journal(
+    host: HostProcess, tmp_path: Path
+) -> None:
+    """While the journal could not be written they came by the queue, behind a nudge."""
+    queue = host.go()
+    with Journal(StateFolder(tmp_path).journal("main")) as journal:
+        journal.append(statuses(*range(1, 6)), 1, 5, 0, 0)
+        journal.append(statuses(*range(21, 26)), 21, 25, 0, 0)
+    queue.nudge(5)
+    assert queue.offer(statuses(*range(6, 21)), 20)
+    assert queue.offer(statuses(*range(21, 26)), 25)
+    queue.close()
+    wait_for(lambda: ("on_status", 25) in host.calls(), host)
+    assert host.stop().undelivered == 0
+    assert host.calls() == [("on_status", number) for number in range(1, 26)]
+
+
+def test_what_neither_journal_nor_queue_has_is_told_with_its_numbers(host: HostProcess) -> None:
+    queue = host.go()
+    assert queue.offer(statuses(1), 1)
+    assert queue.offer(statuses(3), 3)
+    queue.close()
+    wait_for(lambda: ("on_status", 3) in host.calls(), host)
+    host.stop()
+    hooks = [record["hook"] for record in host.records()]
+    assert hooks == ["on_start", "on_status", "on_error", "on_status", "on_stop"]
+    assert "event 2 can't be delivered" in host.records("on_error")[0]["text"]
