@@ -283,7 +283,9 @@ class Host:
                 try:
                     events = decode_events(part.events)
                 except msgspec.DecodeError as error:
-                    self._miss(source, part.last_seq, f"what the journal has can't be decoded ({error})")
+                    self._miss(
+                        source, part.last_seq, f"what the journal has can't be decoded ({error})"
+                    )
                     continue
                 self._deliver(source, events)
         except JournalError as error:

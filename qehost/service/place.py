@@ -117,7 +117,9 @@ class InJournal(Place):
                 try:
                     yield decode_events(part.events)
                 except msgspec.DecodeError as error:
-                    yield Missing(part.last_seq, GapError(f"what the journal has can't be decoded ({error})"))
+                    yield Missing(
+                        part.last_seq, GapError(f"what the journal has can't be decoded ({error})")
+                    )
         except JournalError as error:
             # What is missing shows at the next event.
             logging.getLogger("qehost.service").error("%s", error)
