@@ -189,9 +189,8 @@ class Pipeline:
         self._orders.now = event.received_at // 10**6
         type_ = "master_data" if isinstance(event, MasterOrderEvent) else "order_data"
         try:
-            shape = wire.decode_object(type_, event.raw).shape
-            if shape is not None:
-                self._orders.catch_up(shape)
+            shape: Any = wire.decode_object(type_, event.raw).shape
+            self._orders.catch_up(shape)
         except (DecodeError, Unreadable):
             return
 

@@ -29,6 +29,7 @@ from qehost.messages import (
     UnknownEvent,
 )
 from qehost.pipeline import Pipeline, arranged
+from qehost.records import decode_events, encode_events
 
 AT = 1_720_000_000_000_000_000
 START = 1_719_999_999_000
@@ -329,6 +330,15 @@ def test_what_cant_be_read_from_rest_is_one_error_and_the_rest_is_told() -> None
     assert [event.seq for event in events] == [1, 2, 3]
     assert events[1].message.facts == {"path": "$.price"}
     assert events[1].origin == "catch_up"
+
+
+def test_a_field_type_of_the_venue_s_own_is_no_obstacle() -> None:
+    pipeline = Pipeline("main")
+    odd = json.dumps({"type": "LIMIT", **order(3, "0.2")})
+    odder = json.dumps({**master_order(2), "type": "fill"})
+    events = caught_up(pipeline, [odder], [odd, json.dumps(order(5, "0.3"))], AT)
+    assert kinds(events) == ["master_order", "order", "fill", "order", "fill"]
+    assert decode_events(encode_events(events)) == events
 
 
 # --- after a restart --------------------------------------------------------------------------

@@ -163,8 +163,15 @@ def decode_object(type_: str, text: str) -> Decoded:
 
     Raises DecodeError.
     """
+    to_message = _MESSAGES[_V2_SHAPES[type_]]
     try:
-        return _read_object(type_, "", text)
+        try:
+            shape: Shape = _V2[type_](text)
+            message = to_message(shape)
+        except (*_REFUSED, Unreadable):
+            shape = lenient.build(_V2_SHAPES[type_], lenient.fields_of(text))
+            message = to_message(shape)
+        return Decoded(type_, "", message, shape)
     except Unreadable as error:
         raise unreadable(error, text, "catch_up") from None
     except ValueError as error:
@@ -225,8 +232,10 @@ def _shape(type_: str, data: str) -> Shape:
 
 def _read_carefully(type_: str, message_id: str, data: str) -> Decoded:
     fields = lenient.fields_of(data)
-    inner = _field(fields, "type")
-    cls = _V1_SHAPES.get(inner) if inner else _V2_SHAPES.get(type_)
+    cls = _V1_SHAPES.get(inner := _field(fields, "type"))
+    # In an object that has V2's names, a `type` that V1 does not have is one field more.
+    if cls is None and (not inner or _field(fields, "masterOrderId")):
+        cls = _V2_SHAPES.get(type_)
     if cls is None:
         return Decoded(type_, message_id, None, None)
     shape = lenient.build(cls, fields)
@@ -284,7 +293,7 @@ _V1_FILL_NAMES = {
 def _detail(
     event: MasterOrderEvent | OrderEvent | FillEvent, fields: lenient.Fields
 ) -> MasterOrderDetail | OrderDetail | FillDetail:
-    v1 = _field(fields, "type") != ""
+    v1 = event.origin == "stream" and _field(fields, "type") in _V1_SHAPES
     match event:
         case FillEvent():
             return lenient.build(FillDetail, fields, _V1_FILL_NAMES)

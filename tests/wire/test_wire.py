@@ -163,6 +163,7 @@ V1_MESSAGES = [
     ("data", V1_FILL),
 ]
 MESSAGES = V2_MESSAGES + V1_MESSAGES
+V1_TYPES = ("master_order", "order", "fill")
 
 
 def push(type_: str, data: Any) -> str:
@@ -220,6 +221,24 @@ def test_an_unknown_type_is_handed_on_raw(data: str) -> None:
 @pytest.mark.parametrize("type_", ["data", "master_data", "order_data"])
 def test_an_unknown_inner_type_is_handed_on_raw(type_: str) -> None:
     assert read(type_, {"type": "position", "qty": "abc"}) is None
+
+
+def test_a_v2_object_may_have_a_type_of_its_own() -> None:
+    for type_, data in V2_MESSAGES:
+        first = {"type": "LIMIT", **data}
+        assert read(type_, first) == read(type_, {**data, "type": "LIMIT"}) == read(type_, data)
+        assert detail(type_, first) == detail(type_, data)
+
+
+def test_what_rest_has_is_v2_whatever_its_type() -> None:
+    for type_, data in V2_MESSAGES:
+        for own in ("LIMIT", *V1_TYPES, 7):
+            text = json.dumps({"type": own, **data})
+            decoded = wire.decode_object(type_, text)
+            assert decoded.message == read(type_, data)
+            events: Any = MasterOrderEvent if type_ == "master_data" else OrderEvent
+            event = events(1, "main", "", 0, "catch_up", False, text, decoded.message)
+            assert wire.detail(event) == detail(type_, data)
 
 
 def test_an_outer_message_may_lack_everything() -> None:
