@@ -10,13 +10,12 @@ exactly is worked out where the fill is needed (`fills`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, DecimalException
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-import msgspec
-
-from qehost.fills import NOTHING_BEFORE, Before, derive, fill_message, notional_of
+from qehost.fills import Before, derive, fill_message, notional_of
+from qehost.known_orders import Figures, Key, Known, KnownOrders, Push, State
 from qehost.times import created_ms
 from qehost.wire import Shape
 from qehost.wire.shapes import (
@@ -32,24 +31,6 @@ from qehost.wire.shapes import (
 
 __all__ = ["Lost", "Orders"]
 
-Key: TypeAlias = str | tuple[str, str]
-"""A master order's id; of a child order that and its own.  The exchanges number their orders for
-each symbol, so an id of theirs is unique within one master order only."""
-
-Figures: TypeAlias = tuple[str, str, str, str, str]
-"""Of a V2 child order: filledQuantity, filledNotional, averagePrice, quantity, orderCreatedTime."""
-
-Push: TypeAlias = tuple[float, float, int]
-"""Of a V1 fill: filled_qty, fill_price, fill_time."""
-
-State: TypeAlias = tuple[str, float]
-"""Status and cumulative filled quantity: with the venue's time they tell one state from another.
-
-They are values, because REST and stream may write one state with different text (`"0.10"` and
-`"0.1"`).
-"""
-
-_NO_FIGURES: Figures = ("", "", "", "", "")
 _AT_ONE_TIME = 16  # states of one order that are told apart: of one time, or from REST
 _PLAIN_DIGITS = 160  # of all figures together; nothing that is worked out of so few needs 400
 _PUSHES_KEPT = 16
@@ -64,35 +45,12 @@ class Lost(NamedTuple):
     before: Before
 
 
-class _Order(msgspec.Struct, gc=False):
-    moment: int = -1  # the venue's newest time, epoch ms
-    states: tuple[State, ...] = ()  # those of that time
-    from_rest: tuple[tuple[int, State], ...] = ()  # what REST told, whatever its time
-    figures: Figures = _NO_FIGURES  # the last ones; they have been checked
-    filled: float = 0.0  # by those
-    top: Before = NOTHING_BEFORE  # the running fill where most was filled
-    most: float = 0.0  # the quantity in it
-    plain: bool = True  # whether it is made of few and plain digits
-    pushes: list[Push] | None = None  # V1's fills that are not in `top` yet
-    pushed_until: int = 0  # epoch ms of the newest of those that are
-    announced: float = 0.0  # the filled quantity by V1's own messages about the order
-    derived_until: int = 0  # epoch ms of the last growth
-
-
 class Orders:
-    """The memory of one account's orders: at least of the `size` that changed last.
-
-    Records stand in two generations.  What changes moves to the younger one, and when that is full,
-    the older one goes: bit by bit, since to free thousands of records at once takes milliseconds.
-    """
+    """The memory of one account's orders: of the `size` that changed last, and of as many that are
+    filled in part."""
 
     def __init__(self, size: int = 20_000) -> None:
-        self._size = size
-        self._young: dict[Key, _Order] = {}
-        self._old: dict[Key, _Order] = {}
-        self._going: dict[Key, _Order] = {}
-        # The newest time in what was forgotten, in the old generation and in the young one.
-        self._gone_until = self._old_until = self._young_until = 0
+        self._orders = KnownOrders(size)
         self.now = 2**63
         """Epoch ms.  A time of the venue that lies behind it is taken for this one: otherwise one
         absurd time would silence the fills of new orders for ever."""
@@ -105,7 +63,7 @@ class Orders:
         }
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._orders)
 
     def note(self, shape: Shape) -> Before | bool:
         """Remember what the stream says of an order.
@@ -124,16 +82,27 @@ class Orders:
         told: Before | Lost | bool = self._kinds[type(shape)](shape, True)
         return told
 
+    def open_orders(self) -> list[tuple[Key, Known]]:
+        """The child orders that are filled in part and may go on, as `adopt` takes them."""
+        return self._orders.open_orders()
+
+    def adopt(self, orders: Sequence[tuple[Key, Known]]) -> None:
+        """Know of these orders what an earlier process knew."""
+        self._orders.adopt(orders)
+
     # --- one kind each ----------------------------------------------------------------------
 
     def _v2_order(self, shape: V2Order, from_rest: bool) -> Before | Lost | bool:
         moment = changed_ms(shape)
+        orders = self._orders
         number = shape.order_id or shape.id
         key = shape.master_order_id, number
-        order = self._young.get(key) or self._moved(key) or self._by_venue_id(key, shape)
+        order = orders.young.get(key) or orders.find_child(
+            shape.master_order_id, shape.order_id, shape.id
+        )
         known = order is not None
         if order is None:
-            order = _Order()
+            order = Known()
         figures = (
             shape.filled_quantity,
             shape.filled_notional,
@@ -145,20 +114,20 @@ class Orders:
         if figures != order.figures:
             filled, plain = _checked(shape, figures, order)
             if filled > 0 and number:
-                before = _grown(order, shape, filled, plain)
+                before = _grown(order, shape, figures, filled, plain)
             if before is not None:
-                order.top = Before(*figures[:3])
-                order.most = filled
-                order.plain = plain
+                _reach(order, figures, filled, plain)
                 order.derived_until = max(order.derived_until, order.pushed_until, moment)
             order.figures = figures
             order.filled = filled
         if not known:
-            self._place(key, order)
+            orders.place(key, order)
             # An order that is older than one that was forgotten may be that very order, coming
             # again.  A fill that is told twice is worse than one that its order alone tells.
-            if 0 < moment <= self._gone_until:
+            if 0 < moment <= orders.gone_until:
                 before = None
+        if not order.venue_id and shape.id:
+            orders.name(order, key, shape.id)
         state = shape.status, order.filled
         new = self._is_new(order, moment, state, from_rest, grew=before is not None)
         if before is None:
@@ -167,15 +136,15 @@ class Orders:
 
     def _v2_master_order(self, shape: V2MasterOrder, from_rest: bool) -> bool:
         moment = changed_ms(shape)
-        order = self._remembered(shape.master_order_id)
+        order = self._known(shape.master_order_id)
         return self._is_new(order, moment, (shape.status, shape.cum_filled_qty or 0.0), from_rest)
 
     def _v1_master_order(self, shape: V1MasterOrder, from_rest: bool) -> bool:
-        order = self._remembered(shape.master_order_id)
+        order = self._known(shape.master_order_id)
         return self._is_new(order, shape.timestamp, (shape.status, 0.0), from_rest)
 
     def _v1_order(self, shape: V1Order, from_rest: bool) -> bool:
-        order = self._remembered((shape.master_order_id, shape.order_id))
+        order = self._known((shape.master_order_id, shape.order_id))
         filled = shape.cum_filled_qty
         # It comes before the fill itself is pushed.
         if filled > order.announced:
@@ -186,7 +155,7 @@ class Orders:
         """V1's orders come with their own fills.  But after a gap its orders are read over REST as
         V2 has them, and then a fill is derived for what was not pushed.  A late push of the same
         fill bears a time that the derived one covers."""
-        order = self._remembered((shape.master_order_id, shape.order_id))
+        order = self._known((shape.master_order_id, shape.order_id))
         push = shape.filled_qty, shape.fill_price, shape.fill_time
         if 0 < shape.fill_time <= order.derived_until and not _is_announced(order, push):
             return False
@@ -201,7 +170,7 @@ class Orders:
     # --- states -----------------------------------------------------------------------------
 
     def _is_new(
-        self, order: _Order, moment: int, state: State, from_rest: bool, grew: bool = False
+        self, order: Known, moment: int, state: State, from_rest: bool, grew: bool = False
     ) -> bool:
         if from_rest:
             if moment == order.moment and state in order.states:
@@ -215,48 +184,21 @@ class Orders:
         if moment > order.moment:
             order.moment = moment
             order.states = (state,)
-            if moment > self._young_until:
-                self._young_until = min(moment, self.now)
+            if moment > self._orders.young_until:
+                self._orders.young_until = min(moment, self.now)
         elif moment == order.moment and state not in order.states:
             order.states = (*order.states, state)[-_AT_ONE_TIME:]
         return True
 
-    # --- the two generations ----------------------------------------------------------------
-
-    def _remembered(self, key: Key) -> _Order:
-        order = self._young.get(key) or self._moved(key)
+    def _known(self, key: Key) -> Known:
+        order = self._orders.find(key)
         if order is None:
-            order = _Order()
-            self._place(key, order)
+            order = Known()
+            self._orders.place(key, order)
         return order
 
-    def _moved(self, key: Key, former_key: Key | None = None) -> _Order | None:
-        """The record of the old generation, now in the young one."""
-        order = self._old.pop(former_key or key, None)
-        if order is not None:
-            self._place(key, order)
-        return order
 
-    def _by_venue_id(self, key: tuple[str, str], shape: V2Order) -> _Order | None:
-        # An order whose exchange id came later than its first update stands under the venue's id.
-        former_key = shape.master_order_id, shape.id
-        order = self._young.pop(former_key, None)
-        if order is None:
-            return self._moved(key, former_key)
-        self._young[key] = order
-        return order
-
-    def _place(self, key: Key, order: _Order) -> None:
-        self._young[key] = order
-        for _ in range(min(2, len(self._going))):
-            self._going.popitem()
-        if len(self._young) >= self._size:
-            self._going, self._old, self._young = self._old, self._young, {}
-            self._gone_until = max(self._gone_until, self._old_until)
-            self._old_until, self._young_until = self._young_until, 0
-
-
-def _checked(shape: V2Order, figures: Figures, order: _Order) -> tuple[float, bool]:
+def _checked(shape: V2Order, figures: Figures, order: Known) -> tuple[float, bool]:
     """The filled quantity, and whether all figures are few and plain digits.
 
     Raises Unreadable where no message can be made of them.
@@ -279,10 +221,24 @@ def _checked(shape: V2Order, figures: Figures, order: _Order) -> tuple[float, bo
     return order_message(shape).cum_filled_qty, False
 
 
-def _grown(order: _Order, shape: V2Order, filled: float, plain: bool) -> Before | None:
+def _reach(order: Known, figures: Figures, filled: float, plain: bool) -> None:
+    """These figures are now its running fill."""
+    order.top = Before(*figures[:3])
+    order.most = filled
+    order.plain = plain
+    order.rounded = False
+
+
+def _grown(
+    order: Known, shape: V2Order, figures: Figures, filled: float, plain: bool
+) -> Before | None:
     """What was filled before; None unless more is filled now.  Raises Unreadable."""
     if order.pushes:
         _add_up(order)
+    if order.rounded and order.most / _ROUNDED <= filled <= order.most * _ROUNDED:
+        # The same quantity, and these are its digits.
+        _reach(order, figures, filled, plain)
+        return None
     before = order.top
     if filled <= order.most:
         # Floats may be equal where the figures are not.
@@ -295,7 +251,7 @@ def _grown(order: _Order, shape: V2Order, filled: float, plain: bool) -> Before 
     return before
 
 
-def _add_up(order: _Order) -> None:
+def _add_up(order: Known) -> None:
     """V1's pushes become part of the running fill, exactly."""
     quantity = Decimal(order.top.filled_quantity or 0)
     notional = notional_of(quantity, order.top) if quantity else Decimal(0)
@@ -316,9 +272,10 @@ def _add_up(order: _Order) -> None:
         order.top = Before(f"{quantity:f}", "" if notional is None else f"{notional:f}")
         order.most = float(quantity)
         order.plain = False
+        order.rounded = True
 
 
-def _is_announced(order: _Order, push: Push) -> bool:
+def _is_announced(order: Known, push: Push) -> bool:
     """Whether V1 told the filled quantity that the push leads to.  Two fills may have one time, but
     a message about the order comes before each."""
     _add_up(order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,6 +137,35 @@ def test_orders_are_told_apart_and_keep_their_id() -> None:
     assert quantity(update(orders, "0.4", order_id="x-3", venue_id="77")) == "0.1"
 
 
+@pytest.mark.parametrize("left_out", ["order_id", "master_order_id", "id"])
+@pytest.mark.parametrize("from_rest", [False, True])
+def test_an_update_that_lacks_an_id_is_of_the_same_order(left_out: str, from_rest: bool) -> None:
+    orders = Orders()
+    ids = {"master_order_id": "m-1", "order_id": "x-1", "id": "77"}
+    assert isinstance(orders.note(V2Order(**ids, filled_quantity="1")), Before)
+    part = V2Order(**{**ids, left_out: ""}, filled_quantity="2")
+    told = orders.catch_up(part) if from_rest else orders.note(part)
+    assert told == Before("1")
+    assert orders.note(V2Order(**ids, filled_quantity="5")) == Before("2")
+    assert len(orders) == 1
+
+
+def test_a_venue_s_id_that_two_orders_share_does_not_make_one_of_them() -> None:
+    orders = Orders()
+    first = V2Order(master_order_id="m-1", order_id="x-1", id="77", filled_quantity="1")
+    for other in ({"order_id": "x-2"}, {"master_order_id": "m-2"}):
+        orders.note(first)
+        told = orders.note(msgspec.structs.replace(first, **other))
+        assert told == Before()
+
+
+def test_orders_without_any_id_take_no_other_order_s_place() -> None:
+    orders = Orders()
+    orders.note(V2Order(master_order_id="m-1", filled_quantity="3"))
+    assert update(orders, "1") is not None
+    assert quantity(update(orders, "4")) == "3"
+
+
 def test_an_order_without_any_id_gives_no_fill() -> None:
     assert update(Orders(), "0.1", order_id="") is None
 
@@ -164,6 +194,39 @@ def test_the_memory_is_bounded_and_keeps_what_changes() -> None:
         assert len(orders) <= 200
     assert quantity(update(orders, "0.3", order_id="open", at=2000)) == "0.2"
     assert update(orders, "0.1", order_id="999", at=2001) is None
+
+
+def test_a_partly_filled_order_is_not_forgotten() -> None:
+    orders = Orders(100)
+    update(orders, "5", order_id="open", venue_id="77", at=1)
+    push(orders, 0.5, at=1, order_id="pushed")
+    for number in range(1000):
+        update(orders, "0.1", order_id=str(number), at=1000 + number, status="FILLED")
+    assert quantity(update(orders, "6", order_id="", venue_id="77", at=2000)) == "1"
+    assert update(orders, "0.5", "50", order_id="pushed", at=2001) is None
+
+
+def test_partly_filled_orders_are_remembered_within_bounds() -> None:
+    orders = Orders(10)
+    for number in range(1000):
+        update(orders, "0.1", order_id=str(number), venue_id=f"v-{number}", at=1000 + number)
+    assert len(orders.open_orders()) <= 40
+    for number in range(980, 1000):
+        again = update(orders, "0.3", order_id="", venue_id=f"v-{number}", at=2000 + number)
+        assert quantity(again) == "0.2"
+
+
+def test_an_order_is_adopted_as_an_earlier_process_knew_it() -> None:
+    earlier, later = Orders(), Orders()
+    update(earlier, "5", order_id="a", venue_id="77", at=1)
+    push(earlier, 0.1, at=2, order_id="b")
+    update(earlier, "5", order_id="done", at=3, status="FILLED")
+    saved = earlier.open_orders()
+    assert [key for key, _ in saved] == [("m-1", "a"), ("m-1", "b")]
+    update(later, "3", order_id="", venue_id="77", at=0)
+    later.adopt(saved)
+    assert update(later, "0.1", "10", order_id="b", at=3) is None
+    assert quantity(update(later, "6", order_id="a", venue_id="77", at=3)) == "1"
 
 
 def test_an_absurd_time_does_not_silence_the_fills_of_new_orders() -> None:
@@ -201,6 +264,14 @@ def test_a_late_push_of_a_fill_that_was_derived_is_a_duplicate() -> None:
     assert not push(orders, 0.2, at=1999)
     assert push(orders, 0.1, at=2500)
     assert update(orders, "0.4", "40", at=2600) is None
+
+
+def test_what_floats_round_away_is_no_fill() -> None:
+    orders = Orders()
+    push(orders, 0.1, at=1000)
+    push(orders, 0.19999999999999998, at=2000)
+    assert update(orders, "0.3", "30", at=2001) is None
+    assert quantity(update(orders, "0.5", "50", at=3000)) == "0.2"
 
 
 def test_two_v1_orders_of_one_time_are_two_though_the_first_was_derived() -> None:
