@@ -8,7 +8,8 @@ of all that was filled before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from typing import TypeAlias
 
 import msgspec
@@ -70,7 +71,7 @@ class KnownOrders:
         self._size = size
         self._old: dict[Key, Known] = {}
         self._going: dict[Key, Known] = {}
-        self._open: dict[Key, Known] = {}
+        self._open: dict[Key, Known] = {}  # what grew, until it is seen to be closed
         self._keys: dict[str, Key] = {}  # by the venue's id
         self.gone_until = 0
         """The newest time in what was forgotten, epoch ms."""
@@ -96,18 +97,21 @@ class KnownOrders:
         It stands under all that is known of them then.
         """
         order = self.find((master_order_id, order_id or venue_id))
-        key = self._keys.get(venue_id)
-        if order is not None or not isinstance(key, tuple):
+        former = self._keys.get(venue_id)
+        if order is not None or not isinstance(former, tuple):
             return order
-        master, number = key
+        master, number = former
         if master_order_id and master not in ("", master_order_id):
             return None
         # Before the exchange gave it an id, it stood under the venue's.
         if order_id and number not in (venue_id, order_id):
             return None
-        order = self.young.pop(key, None) or self._take(key)
+        order = self.young.pop(former, None) or self._take(former)
         if order is not None:
-            self.place((master_order_id or master, order_id or number), order)
+            key = master_order_id or master, order_id or number
+            if self._open.pop(former, None) is not None:
+                self._open[key] = order
+            self.place(key, order)
         return order
 
     def place(self, key: Key, order: Known) -> None:
@@ -116,51 +120,55 @@ class KnownOrders:
         if order.venue_id:
             self._keys[order.venue_id] = key
         for _ in range(min(2, len(self._going))):
-            self._let_go(*self._going.popitem())
+            self._forget(*self._going.popitem())
         if len(self.young) >= self._size:
             for item in self._going.items():
-                self._let_go(*item)
+                self._forget(*item)
             self._going, self._old, self.young = self._old, self.young, {}
             self.gone_until = max(self.gone_until, self._old_until)
             self._old_until, self.young_until = self.young_until, 0
+            self._look_through_open()
 
     def name(self, order: Known, key: Key, venue_id: str) -> None:
         """Let a record be found by the venue's id, too."""
         order.venue_id = venue_id
         self._keys[venue_id] = key
 
+    def grew(self, key: Key, order: Known) -> None:
+        """More is filled of it, by an update with this key."""
+        self._open[self._keys.get(order.venue_id, key)] = order
+
     def open_orders(self) -> list[tuple[Key, Known]]:
         """The orders that are filled in part and may go on."""
-        return [item for item in self._all() if item[1].is_open()]
+        self._look_through_open()
+        return list(self._open.items())
 
     def adopt(self, orders: Sequence[tuple[Key, Known]]) -> None:
-        """Take these records in place of those that are here."""
+        """Take these open orders in place of what is known of them here."""
         for key, order in orders:
             for former in (key, self._keys.get(order.venue_id, key)):
                 self.young.pop(former, None)
                 self._take(former)
-            self._keep(key, order)
-
-    def _all(self) -> Iterator[tuple[Key, Known]]:
-        for records in (self._open, self._going, self._old, self.young):
-            yield from records.items()
+                self._open.pop(former, None)
+            self._open[key] = order
+            if order.venue_id:
+                self._keys[order.venue_id] = key
 
     def _take(self, key: Key) -> Known | None:
-        for records in (self._old, self._going, self._open):
+        """A record that is not among the youngest.  If it is open, it stays there, too."""
+        for records in (self._old, self._going):
             if (order := records.pop(key, None)) is not None:
                 return order
-        return None
+        return self._open.get(key)
 
-    def _let_go(self, key: Key, order: Known) -> None:
-        if order.is_open():
-            self._keep(key, order)
-        else:
+    def _look_through_open(self) -> None:
+        closed = [key for key, order in self._open.items() if not order.is_open()]
+        too_many = islice(self._open, max(0, len(self._open) - len(closed) - self._size))
+        for key in {*closed, *too_many}:
+            self._forget(key, self._open.pop(key))
+
+    def _forget(self, key: Key, order: Known) -> None:
+        """A record has left one of the places in which it may stand."""
+        places = (self.young, self._old, self._going, self._open)
+        if order.venue_id and not any(place.get(key) is order for place in places):
             self._keys.pop(order.venue_id, None)
-
-    def _keep(self, key: Key, order: Known) -> None:
-        self._open[key] = order
-        if order.venue_id:
-            self._keys[order.venue_id] = key
-        if len(self._open) > self._size:
-            oldest = next(iter(self._open))
-            self._keys.pop(self._open.pop(oldest).venue_id, None)

@@ -122,12 +122,14 @@ class Orders:
             order.filled = filled
         if not known:
             orders.place(key, order)
-            # An order that is older than one that was forgotten may be that very order, coming
-            # again.  A fill that is told twice is worse than one that its order alone tells.
-            if 0 < moment <= orders.gone_until:
-                before = None
         if not order.venue_id and shape.id:
             orders.name(order, key, shape.id)
+        if before is not None:
+            orders.grew(key, order)
+            # An order that is older than one that was forgotten may be that very order, coming
+            # again.  A fill that is told twice is worse than one that its order alone tells.
+            if not known and 0 < moment <= orders.gone_until:
+                before = None
         state = shape.status, order.filled
         new = self._is_new(order, moment, state, from_rest, grew=before is not None)
         if before is None:
@@ -155,7 +157,8 @@ class Orders:
         """V1's orders come with their own fills.  But after a gap its orders are read over REST as
         V2 has them, and then a fill is derived for what was not pushed.  A late push of the same
         fill bears a time that the derived one covers."""
-        order = self._known((shape.master_order_id, shape.order_id))
+        key = shape.master_order_id, shape.order_id
+        order = self._known(key)
         push = shape.filled_qty, shape.fill_price, shape.fill_time
         if 0 < shape.fill_time <= order.derived_until and not _is_announced(order, push):
             return False
@@ -163,6 +166,7 @@ class Orders:
         if order.pushes is None:
             order.pushes = []
         order.pushes.append(push)
+        self._orders.grew(key, order)
         if len(order.pushes) >= _PUSHES_KEPT:
             _add_up(order)
         return True
