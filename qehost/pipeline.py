@@ -6,12 +6,13 @@ never raises for what the venue sent: what can't be read becomes an `ErrorEvent`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from qehost import wire
 from qehost.errors import DecodeError, WebsocketClientError, to_problem
 from qehost.fills import FINISHED, Before
+from qehost.known_orders import Key, Known
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -142,6 +143,14 @@ class Pipeline:
                 self._remember_caught_up(record)
             raw = record.raw
             self.next_seq = record.seq + 1
+
+    def open_orders(self) -> list[tuple[Key, Known]]:
+        """The child orders that are filled in part and may go on, as `adopt` takes them."""
+        return self._orders.open_orders()
+
+    def adopt(self, orders: Sequence[tuple[Key, Known]]) -> None:
+        """Know of these orders what an earlier pipeline knew."""
+        self._orders.adopt(orders)
 
     # --- inside -----------------------------------------------------------------------------
 

@@ -124,6 +124,12 @@ class CatchUp:
         self._pending = window if self._pending is None else self._pending | window
         return None
 
+    @property
+    def since(self) -> int:
+        """The beginning of what is still to be read, epoch ns; 0: nothing is."""
+        windows = [window for window in (self._pending, self._reading) if window is not None]
+        return min((window.since for window in windows), default=0)
+
     def next(self, now: float) -> Step:
         """What to do now."""
         if self._pending is None or self._reading is not None:

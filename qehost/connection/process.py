@@ -19,6 +19,7 @@ from qehost import children
 from qehost.connection.earlier import restore
 from qehost.connection.errands import Errands
 from qehost.connection.link import Link
+from qehost.connection.memory import MemoryFile
 from qehost.connection.outlet import Outlet
 from qehost.connection.stream import Stream
 from qehost.control import (
@@ -82,6 +83,7 @@ class Connection:
         self.clock = time.monotonic
         self.account = task.account
         self.pipeline = pipeline
+        self.memory = None if journal is None else MemoryFile(journal.folder)
         self.outlet = Outlet(journal, task.host.queue_bytes, self.clock, pipeline.next_seq - 1)
         self.errands = Errands()
         self.selector = selectors.DefaultSelector()
@@ -125,9 +127,15 @@ class Connection:
         if lost := self.outlet.take_lost():
             self._tell_lost(lost)
         self.link.keep_time(now)
+        self._remember()
         if now >= self.report_at or self.link.state.name != self.reported:
             self.report_at = now + REPORT_EVERY
             self._report()
+
+    def _remember(self, *, last: bool = False) -> None:
+        if self.memory is not None:
+            seq, unread_since = self.pipeline.next_seq - 1, self.link.recovery.unread_since
+            self.memory.keep(seq, unread_since, self.pipeline.open_orders, last=last)
 
     def _timeout(self) -> float:
         stream = self.link.stream
@@ -179,6 +187,7 @@ class Connection:
         """Close the socket, hand over what is still on its way, all within the order's time."""
         deadline = self.clock() + order.timeout
         self.link.close(order.reason, order.timeout / 2)
+        self._remember(last=True)
         while self.outlet.writers and self.clock() < deadline:
             select.select([], self.outlet.writers, [], max(0.0, deadline - self.clock()))
             for writer in self.outlet.writers:

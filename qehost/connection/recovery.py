@@ -77,6 +77,11 @@ class Recovery:
         if settings.mute_after:
             self._mute = MuteWatch(settings.mute_after, settings.pong_timeout, now)
 
+    @property
+    def unread_since(self) -> int:
+        """Since when REST is still to be asked, epoch ns; 0: it need not be."""
+        return self._gaps.since
+
     def closed(self) -> None:
         """The stream is not watched any more."""
         self._compare_at = NEVER

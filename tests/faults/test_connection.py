@@ -188,6 +188,34 @@ def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) ->
     shared.wait_connected(before + 2)
 
 
+def test_a_gap_that_rest_could_not_tell_yet_outlasts_a_death_of_everything(tmp_path: Path) -> None:
+    def down_since(run: Run) -> int:
+        since: int = run.records("on_connected")[-1]["message"]["down_since"]
+        return since
+
+    with Venue() as venue:
+        with Run(tmp_path, venue=venue, settings=QUICK) as run:
+            pair = Pair(venue, run)
+            pair.wait_connected(1)
+            venue.inject("rest-500", 3)
+            venue.drop("reset")
+            venue.step(20, push=False)
+            pair.wait_connected(2)
+            first_gap = down_since(run)
+            run.wait_for(lambda: run.errors("GapError"), "a failure to read it")
+            venue.drop("reset")
+            pair.wait_connected(3)
+            assert down_since(run) > first_gap
+            run.kill()
+        with Run(tmp_path, venue=venue, settings=QUICK) as run:
+            pair = Pair(venue, run)
+            pair.wait_connected(4)
+            assert down_since(run) == first_gap
+            pair.wait_for_all()
+            assert run.stop() == 0
+        check_once(run.records())
+
+
 # --- listen keys -------------------------------------------------------------------------------
 
 
