@@ -34,6 +34,10 @@ from qehost.wire.shapes import Unreadable
 __all__ = ["FromRest", "Pipeline", "arranged"]
 
 
+UNREADABLE = 1000
+"""Objects of REST that can't be read, and are not told again."""
+
+
 class FromRest(NamedTuple):
     """An object of a list that was read over REST, or why it can't be decoded."""
 
@@ -48,6 +52,7 @@ class Pipeline:
         self.account = account
         self.next_seq = next_seq
         self._ids = Once()
+        self._unreadable = Once(UNREADABLE)
         self._orders = Orders()
 
     def feed(self, texts: Iterable[str], received_at: int) -> list[Record]:
@@ -98,11 +103,12 @@ class Pipeline:
                 if isinstance(decoded, DecodeError):
                     raise decoded
                 self._catch_up(events, decoded, text, received_at)
-            except DecodeError as error:
-                events.append(self.problem(error, received_at, text, "catch_up"))
-            except Unreadable as unreadable:
-                told = wire.unreadable(unreadable, text, "catch_up")
-                events.append(self.problem(told, received_at, text, "catch_up"))
+            except (DecodeError, Unreadable) as error:
+                # It stays on the venue's list, and comes again each time that is read.
+                if self._unreadable.first(text):
+                    if isinstance(error, Unreadable):
+                        error = wire.unreadable(error, text, "catch_up")
+                    events.append(self.problem(error, received_at, text, "catch_up"))
         return events
 
     def connected(self, message: Connected, at: int) -> ConnectedEvent:
@@ -137,6 +143,8 @@ class Pipeline:
                 continue
             if isinstance(record, ErrorEvent):
                 self._ids.first(record.message_id)
+                if record.origin == "catch_up":
+                    self._unreadable.first(record.raw)
             elif record.origin == "stream":
                 self.feed([record.raw], record.received_at)
             elif record.raw != raw:  # otherwise it is the fill of the order in front of it

@@ -332,6 +332,16 @@ def test_what_cant_be_read_from_rest_is_one_error_and_the_rest_is_told() -> None
     assert events[1].origin == "catch_up"
 
 
+def test_what_cant_be_read_from_rest_is_told_once_also_after_a_restart() -> None:
+    pipeline, bad = Pipeline("main"), json.dumps(order(price="abc"))
+    told = caught_up(pipeline, [], [bad], AT)
+    assert kinds(told) == ["error"]
+    assert caught_up(pipeline, [], [bad], AT) == []
+    restarted = Pipeline("main")
+    restarted.restore(told)
+    assert caught_up(restarted, [], [bad, json.dumps(order(price="abd"))], AT)[0].seq == 2
+
+
 def test_a_field_type_of_the_venue_s_own_is_no_obstacle() -> None:
     pipeline = Pipeline("main")
     odd = json.dumps({"type": "LIMIT", **order(3, "0.2")})

@@ -42,6 +42,8 @@ PASSING = frozenset((408, 418, 425, 429))
 POLICY_VIOLATION = 1008
 """The close code with which a server ends a connection that is no longer allowed."""
 WITHOUT_CLOSE_FRAME = 1006
+AT_ONCE = 10.0
+"""Seconds; an end that comes so soon after the opening, without a message, may be the key's."""
 HANDOVER = 5.0
 """Seconds that a new key's connection may take to be open after the venue ended the old one."""
 NEVER = float("inf")
@@ -113,6 +115,8 @@ class Link:
         self._connecting = False
         self._key_due = self._connect_at = self._down_at = now
         self._attempt = 0
+        self._opened_at = 0.0
+        self._ends_at_once = 0  # in a row
         self._up_since = 0
         self._last_heard = last_heard
         # The end of the old connection while the new key's is being opened: not told if that works.
@@ -227,6 +231,7 @@ class Link:
         self.keys.accepted(key_number, now)
         self.backoff.opened(now)
         self._key_in_use = key_number
+        self._opened_at = now
         before, self.stream = self.stream, stream
         self.watch(stream)
         self.heartbeat = Heartbeat(self.settings.ping_interval, self.settings.pong_timeout, now)
@@ -270,6 +275,13 @@ class Link:
                 self._connect_at = self.clock()
         else:
             self._tell(told, f"{str(told).rstrip('.')}. Trying again in {delay:.1f} s")
+            if hopeless:
+                self._doubt_key(key_number)
+
+    def _doubt_key(self, number: int) -> None:
+        """How a venue tells that a listen key has ended, it does not document."""
+        if self.keys.doubted(number, self.clock()):
+            log.info("a new listen key is made, in case the one in use has ended")
 
     # --- losing --------------------------------------------------------------------------
 
@@ -287,6 +299,9 @@ class Link:
             self.errands.run("close", stream.close, lambda _: None, lambda _: None)
         self.stream = self.heartbeat = None
         self._down_at = now
+        self._ends_at_once += 1
+        if now - self._opened_at > AT_ONCE:
+            self._ends_at_once = 0
         self.recovery.closed()
         self._unsaid = error
         if handing_over:
@@ -301,10 +316,14 @@ class Link:
         self._say_disconnected(f"Connecting again in {delay:.1f} s")
         if error.close_code == POLICY_VIOLATION:
             self._tell(self.keys.refused(self._key_in_use, now))
+        elif self._ends_at_once > 1:
+            self._doubt_key(self._key_in_use)
 
     def _handing_over(self, now: float) -> bool:
         """Whether a new key is on its way: a strict venue ends the old connection with the old key,
         which may be seen before the answer that brings the new one."""
+        if self._ends_at_once > 1:
+            return False  # that is no strict venue, but an ill one
         if self._connecting or self._making_key:
             return True
         return self._key_to_connect_with(now) is not None and now >= self._connect_at
@@ -351,6 +370,7 @@ class Link:
 
     def _take(self, items: Sequence[Item], received_at: int) -> None:
         if self.intake.take(items, received_at):
+            self._ends_at_once = 0
             self.recovery.heard(self.clock())
 
     def _take_rest(self, items: Sequence[Item]) -> None:

@@ -14,6 +14,7 @@ clock.  The sequence::
         open a new connection with it, and then close the old one
     keys.accepted(key.number, now)     # when the handshake with it succeeded
     keys.refused(key.number, now)      # when the handshake or the stream refused it
+    keys.doubted(key.number, now)      # when it goes badly, and that may be why
 
 The venue has one valid key for each user, and a new key ends the old one.  So the order is: new
 key, new connection, then the old connection goes.  The venue may drop the old connection at once,
@@ -38,6 +39,9 @@ DAY = 86_400.0
 
 RENEW_BEFORE = 3_600.0
 """Seconds before its end that a key is renewed, as the venue advises."""
+
+DOUBTED = 600.0
+"""Seconds between two keys that are made because the last one might have ended."""
 
 QUIET_LIFE = 3_600.0
 """Seconds that a key lived before it was refused, which end the suspicion of a quarrel."""
@@ -140,6 +144,7 @@ class ListenKeys:
         self._not_before = 0.0
         self._failures = 0
         self._early_ends = 0
+        self._doubt_from = 0.0
         self._accepted = 0  # the number of the last key that a handshake succeeded with
 
     @property
@@ -258,6 +263,22 @@ class ListenKeys:
             f"the venue refused the listen key {age} after it was made, time number "
             f"{self._early_ends} in a row; {why}. The next key is made in {_span(delay)}"
         )
+
+    def doubted(self, number: int, now: float) -> bool:
+        """It goes badly with this key, and whether it has ended, the venue does not say.
+
+        True: a new one is made because of that.  The old one is used until then: it may be the
+        venue that is ill.
+        """
+        current = self._key is not None and number == self._key.number
+        if not (current and self._can_make) or self._busy or now < self._doubt_from:
+            return False
+        self._doubt_from = now + DOUBTED
+        self._renew_at = now
+        if self.given:
+            self.given = False
+            self._expires = now + DAY
+        return True
 
     def _given_refused(self, now: float) -> ListenKeyError:
         if self._can_make:

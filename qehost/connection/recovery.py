@@ -19,6 +19,7 @@ from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_
 from qehost.connection.errands import Errands
 from qehost.connection.session import Doubt, MuteWatch
 from qehost.errors import GapError
+from qehost.messages import ErrorEvent
 from qehost.pipeline import FromRest, Pipeline, arranged
 from qehost.records import Record
 from qehost.rest import API
@@ -144,7 +145,8 @@ class Recovery:
     def _hand_on(self, delivery: _Delivery, now: float) -> None:
         """A part of what was read: a large gap in one piece would hold up the socket."""
         if events := self._pipeline.catch_up(delivery.some(), time.time_ns()):
-            delivery.events += len(events)
+            # That an object can't be read says nothing about what the stream has brought.
+            delivery.events += sum(not isinstance(event, ErrorEvent) for event in events)
             self._emit(events)
         if not delivery.left:
             self._delivery = None

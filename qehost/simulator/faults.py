@@ -34,6 +34,7 @@ class Kind(NamedTuple):
 
 _ANSWERS = {
     "401": "HTTP 401",
+    "404": "HTTP 404",
     "418": "HTTP 418 with Retry-After",
     "429": "HTTP 429 with Retry-After",
     "500": "HTTP 500",

@@ -13,6 +13,7 @@ __all__ = ["Trouble"]
 _RETRY_AFTER = 1  # seconds
 _REFUSALS = {
     "401": (401, "UNAUTHORIZED", "unauthorized"),
+    "404": (404, "NOT_FOUND", "there is no such resource"),
     "418": (418, "IP_BANNED", "too many requests after a warning: wait"),
     "429": (429, "TOO_MANY_REQUESTS", "too many requests: wait"),
     "500": (500, "INTERNAL", "internal server error"),

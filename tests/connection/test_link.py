@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from told import check_once, missing, record_of
 
-from qehost.connection import catch_up, recovery
+from qehost.connection import catch_up, link, recovery
 from qehost.connection.errands import Errands
 from qehost.connection.link import Link
 from qehost.connection.stream import Stream
@@ -24,6 +25,7 @@ from qehost.records import Record, expand
 from qehost.secret import Secret
 from qehost.settings import AccountSettings, ConnectionSettings, HostSettings, JournalSettings
 from qehost.simulator import Venue
+from qehost.simulator.orders import Update
 
 QUICK = {"reconnect_delay": 0.05, "reconnect_max_delay": 0.2}
 SECOND = 10**9
@@ -333,6 +335,40 @@ def test_a_takeover_is_recognised_told_and_no_war(venue, desk):
     assert one.link.next_deadline() - time.monotonic() > 10
 
 
+def keys_made(venue: Venue) -> int:
+    return sum(r.path.endswith("/listen-key") and r.status == 200 for r in venue.requests)
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("fault", ["close-at-open", "handshake-404"])
+def test_a_key_that_may_have_ended_is_replaced_though_nobody_says_so(fault, given, venue, desk):
+    keys = {"listen_key": Secret(venue.new_listen_key())} if given else {}
+    credentials = {"api_key": Secret(venue.api_key), "api_secret": Secret(venue.api_secret)}
+    addresses = {"ws_url": venue.ws_url, "rest_url": venue.rest_url}
+    one = desk(account={**addresses, **credentials, **keys})
+    one.connected()
+    made = keys_made(venue)
+    venue.inject(fault, 4)
+    venue.drop("reset")
+    one.until(lambda: keys_made(venue) == made + 1)
+    one.connected(2)
+    venue.step(5)
+    one.until(one.has_all)
+    one.settled()
+    assert keys_made(venue) == made + 1  # and then not for a while
+    one.check_once()
+
+
+def test_a_quiet_stream_that_the_venue_closes_now_and_then_keeps_its_key(venue, desk, monkeypatch):
+    monkeypatch.setattr(link, "AT_ONCE", 0.0)
+    one = desk()
+    one.connected()
+    for times in (2, 3, 4):
+        venue.drop("close")
+        one.connected(times)
+    assert keys_made(venue) == 1
+
+
 def test_a_given_key_is_used_as_it_is_and_its_end_is_told(venue, desk, caplog):
     key = venue.new_listen_key()
     one = desk(account={"ws_url": venue.ws_url, "listen_key": Secret(key)})
@@ -515,6 +551,16 @@ def test_a_quiet_stream_does_not_flap(venue, desk):
     one.connected()
     venue.step(10)
     one.until(lambda: len([r for r in venue.requests if r.path.endswith("/order-fills")]) >= 4)
+    assert not one.of("disconnected")
+
+
+def test_an_object_of_rest_that_cant_be_read_does_not_make_a_stream_mute(venue, desk):
+    [update] = venue.step()
+    subject = msgspec.structs.replace(update.subject, updated_at="n/a")
+    venue.publish(Update(subject), push=False)
+    one = desk(mute_after=0.1, pong_timeout=0.2, last_heard=time.time_ns() - SECOND)
+    one.until(lambda: len([r for r in venue.requests if r.path.endswith("/order-fills")]) >= 4)
+    assert len(one.errors("decode")) == 1
     assert not one.of("disconnected")
 
 

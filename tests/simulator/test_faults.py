@@ -137,7 +137,7 @@ def test_mixed_faults_follow_from_their_seed() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "retry_after"),
-    [("401", None), ("418", 1), ("429", 1), ("500", None), ("503", 1)],
+    [("401", None), ("404", None), ("418", 1), ("429", 1), ("500", None), ("503", 1)],
 )
 @pytest.mark.parametrize("scope", ["http", "rest", "handshake"])
 def test_an_http_fault_meets_its_scope_alone(

@@ -259,7 +259,7 @@ def test_refuse_key(venue: Venue) -> None:
         assert json.loads(caught.value.resp_body)["reason"] == "LISTEN_KEY_INVALID"
 
 
-@pytest.mark.parametrize("status", [401, 418, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 404, 418, 429, 500, 503])
 def test_http_errors(venue: Venue, client: Any, connect: Connect, status: int) -> None:
     key = venue.new_listen_key()
 
