@@ -71,7 +71,7 @@ class KnownOrders:
         self._size = size
         self._old: dict[Key, Known] = {}
         self._going: dict[Key, Known] = {}
-        self._open: dict[Key, Known] = {}  # what grew, until it is seen to be closed
+        self._open: dict[Key, Known] = {}  # until they are seen to be closed
         self._keys: dict[str, Key] = {}  # by the venue's id
         self.gone_until = 0
         """The newest time in what was forgotten, epoch ms."""
@@ -134,8 +134,8 @@ class KnownOrders:
         order.venue_id = venue_id
         self._keys[venue_id] = key
 
-    def grew(self, key: Key, order: Known) -> None:
-        """More is filled of it, by an update with this key."""
+    def opened(self, key: Key, order: Known) -> None:
+        """Something is filled of it, which was not so before, by an update with this key."""
         self._open[self._keys.get(order.venue_id, key)] = order
 
     def open_orders(self) -> list[tuple[Key, Known]]:

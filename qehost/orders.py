@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any, NamedTuple
 
-from qehost.fills import Before, derive, fill_message, notional_of
+from qehost.fills import NOTHING_BEFORE, Before, derive, fill_message, notional_of
 from qehost.known_orders import Figures, Key, Known, KnownOrders, Push, State
 from qehost.times import created_ms
 from qehost.wire import Shape
@@ -120,12 +120,12 @@ class Orders:
                 order.derived_until = max(order.derived_until, order.pushed_until, moment)
             order.figures = figures
             order.filled = filled
+            if not order.venue_id and shape.id:
+                orders.name(order, key, shape.id)
         if not known:
             orders.place(key, order)
-        if not order.venue_id and shape.id:
-            orders.name(order, key, shape.id)
-        if before is not None:
-            orders.grew(key, order)
+        if before is NOTHING_BEFORE:
+            orders.opened(key, order)
             # An order that is older than one that was forgotten may be that very order, coming
             # again.  A fill that is told twice is worse than one that its order alone tells.
             if not known and 0 < moment <= orders.gone_until:
@@ -165,8 +165,8 @@ class Orders:
         # They are summed up when REST tells of the order, which is rare.
         if order.pushes is None:
             order.pushes = []
+            self._orders.opened(key, order)
         order.pushes.append(push)
-        self._orders.grew(key, order)
         if len(order.pushes) >= _PUSHES_KEPT:
             _add_up(order)
         return True
@@ -195,10 +195,11 @@ class Orders:
         return True
 
     def _known(self, key: Key) -> Known:
-        order = self._orders.find(key)
+        orders = self._orders
+        order = orders.young.get(key) or orders.find(key)
         if order is None:
             order = Known()
-            self._orders.place(key, order)
+            orders.place(key, order)
         return order
 
 
