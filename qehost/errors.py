@@ -189,7 +189,7 @@ class RestError(Error):
 
     `status_code` is the HTTP status, 0 where there was no answer; where HTTP said 200 it is the
     envelope's code, if that is an HTTP status.  `retry_after` is the number of seconds that the
-    venue asked to wait, if it did.
+    venue asked to wait, if it did, up to an hour.
     """
 
     status_code: int = 0

@@ -15,6 +15,7 @@ from qehost.errors import APIError, ClientError, RestError, ServerError
 from qehost.rest.http import Reply
 
 __all__ = [
+    "LONGEST_WAIT",
     "Answer",
     "BatchCancelReply",
     "FailedCancel",
@@ -26,6 +27,8 @@ __all__ = [
 
 SHOWN = 300
 """How much of an unreadable answer an error shows, in characters."""
+LONGEST_WAIT = 3600.0
+"""Where obeying `Retry-After` ends, seconds: it may be an epoch, or the clock may be off."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -220,16 +223,18 @@ def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
 
 
 def retry_after(header: str, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither."""
+    """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither.
+
+    An hour at most.
+    """
     try:
         seconds = float(header)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now())
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - now()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def _count(value: Any) -> int:
