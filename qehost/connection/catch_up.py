@@ -18,12 +18,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from qehost.errors import Error, GapError, RestError
 from qehost.rest import API, Page
+from qehost.rest.pieces import fields, plain
 from qehost.times import epoch_ms
 
 __all__ = ["CatchUp", "Found", "Read", "Wait", "Window", "read_window"]
@@ -40,6 +41,9 @@ ORDER_LIFE = 900.0
 
 MAX_PAGES = 200
 """Of one list, in one window: 20,000 objects.  A gap with more of them is not worth the calls."""
+
+LEAVE_ALONE = (418, 429)
+"""The HTTP statuses that are about all calls, not about the one."""
 
 NEVER = float("inf")
 FIRST_DELAY = 2.0  # seconds before a window is tried again; doubles up to:
@@ -171,8 +175,8 @@ class CatchUp:
 def read_window(api: API, window: Window) -> Found:
     """Read what changed in a window: first what runs, then what has ended, then child orders.
 
-    In this order, an order that ends meanwhile is in the second list.  Never raises: what was read
-    before a failure is in the result, too.
+    In this order, an order that ends meanwhile is in the second list.  Never raises: a list that
+    can't be read does not keep the others from it, and the first failure is in the result.
     """
     master_orders: list[str] = []
     orders: list[str] = []
@@ -197,6 +201,8 @@ def read_window(api: API, window: Window) -> Found:
             orders,
         ),
     ]
+    failure: Exception | None = None
+    failed = ""
     beyond: list[str] = []
     for where, pages, texts in lists:
         try:
@@ -206,25 +212,24 @@ def read_window(api: API, window: Window) -> Found:
                     beyond.append(where)
                     break
         # Whatever it was, the rest of the program goes on, and what was read is not lost.
-        except Exception as failure:  # noqa: BLE001
-            return Found(window, master_orders, orders, failure, where)
-    return Found(window, master_orders, orders, beyond=" and of ".join(beyond))
+        except Exception as error:  # noqa: BLE001
+            if failure is None:
+                failure, failed = error, where
+            if isinstance(error, RestError) and error.status_code in LEAVE_ALONE:
+                break
+    return Found(window, master_orders, orders, failure, failed, " and of ".join(beyond))
 
 
 def _changed(page: Page, since: datetime) -> list[str]:
     """The texts of what changed since then, or may have."""
     earliest = since.timestamp() * 1000
-    return [
-        text
-        for item, text in zip(page.items, page.raw, strict=True)
-        if (_updated_ms(item) or earliest) >= earliest
-    ]
+    return [text for text in page.raw if (_updated_ms(text) or earliest) >= earliest]
 
 
-def _updated_ms(item: dict[str, Any]) -> int:
+def _updated_ms(text: str) -> int:
     """Epoch ms; 0 where the venue did not say, or in a way that can't be read."""
     try:
-        return epoch_ms(str(item.get("updatedAt") or ""))
+        return epoch_ms(plain(fields(text).get("updatedAt", "")))
     except ValueError:
         return 0
 

@@ -166,7 +166,7 @@ class API(Documented):
         reply = _accepted(answer)
         try:
             expire_at = int(reply.get("expireAt") or 0)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             expire_at = 0
         return ListenKey(str(answer.field("listenKey")), expire_at)
 
@@ -213,7 +213,7 @@ class API(Documented):
         """
         return pages(
             lambda page: self.master_orders(page=page, **filters),
-            lambda item: item.get("masterOrderId"),
+            lambda item: item.get("masterOrderId", ""),
         )
 
     def master_order(self, master_order_id: str) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class API(Documented):
         """All child orders, page by page, as `master_order_pages`."""
         return pages(
             lambda page: self.order_fills(page=page, **filters),
-            lambda item: item.get("id"),
+            lambda item: item.get("id", ""),
         )
 
     # --- actions --------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from qehost.rest.pieces import fields, plain
 from qehost.rest.replies import Page
 
 __all__ = ["pages"]
@@ -15,7 +15,9 @@ PASSES = 3
 """How often a list that shifts while it is read is read from its start."""
 
 
-def pages(get: Callable[[int], Page], id_of: Callable[[dict[str, Any]], Any]) -> Iterator[Page]:
+def pages(
+    get: Callable[[int], Page], id_of: Callable[[Mapping[str, str]], str | None]
+) -> Iterator[Page]:
     """Every item of a list, page by page, each item once.
 
     Items move while a list is read: a new one pushes its neighbours to the next page, one that
@@ -23,17 +25,18 @@ def pages(get: Callable[[int], Page], id_of: Callable[[dict[str, Any]], Any]) ->
     the second time, and a list that was seen to shift is read again from its start, for what it
     hid, up to three times.
 
-    `get` asks for a page, from 1; `id_of` gives what is the same in two states of one item.
+    `get` asks for a page, from 1; `id_of` gives what is the same in two states of one item, by its
+    fields as JSON texts.  Where there is no such thing, items are told apart by their whole text.
     """
-    known: set[Any] = set()
+    known: set[str] = set()
     for _ in range(PASSES):
-        seen: set[Any] = set()
+        seen: set[str] = set()
         totals: set[int] = set()
         number = 1
         while True:
             page = get(number)
             totals.add(page.total)
-            ids = [id_of(item) or raw for item, raw in zip(page.items, page.raw, strict=True)]
+            ids = [_told_apart_by(text, id_of) for text in page.raw]
             stuck = seen.issuperset(ids)  # a venue that sends one page for ever is no list
             seen.update(ids)
             fresh = []
@@ -52,6 +55,13 @@ def pages(get: Callable[[int], Page], id_of: Callable[[dict[str, Any]], Any]) ->
             number += 1
         if totals in ({0}, {len(seen)}):
             return
+
+
+def _told_apart_by(text: str, id_of: Callable[[Mapping[str, str]], str | None]) -> str:
+    try:
+        return plain(id_of(fields(text)) or "") or text
+    except ValueError:
+        return text
 
 
 def _is_last(page: Page, number: int) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from qehost.errors import APIError, ClientError, RestError, ServerError
 from qehost.rest.http import Reply
+from qehost.rest.pieces import elements, fields
 
 __all__ = [
     "LONGEST_WAIT",
@@ -71,7 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
         value = self.field(name)
         try:
             return int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ServerError(self.status, f"{name} is no whole number: {value!r}") from None
 
 
@@ -92,6 +93,7 @@ class Page(msgspec.Struct, frozen=True):
     """One page of a list, with the venue's V2 objects as it sent them."""
 
     items: list[dict[str, Any]]
+    """An item that is no object, or that Python can't hold, is `{}` here; `raw` has its text."""
     raw: list[str]
     """The JSON text of each item, digit for digit."""
     total: int  # of all pages; 0 if the venue did not say
@@ -102,12 +104,13 @@ class Page(msgspec.Struct, frozen=True):
     def of(cls, answer: Answer, page: int, page_size: int) -> Page:
         """The page in this answer to a question for page `page`."""
         try:
-            parts = msgspec.json.decode(answer.text, type=_Parts, strict=False)
-            raw = [bytes(item).decode() for item in parts.items or ()]
-            items = [json.loads(text) for text in raw]
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            parts = fields(answer.text)
+            listed = parts.get("items", "null")
+            raw = [] if listed == "null" else elements(listed)
+        except ValueError as error:
             raise ServerError(answer.status, f"the answer is no list: {error}") from None
-        return cls(items, raw, _count(parts.total), page, page_size)
+        total = _count(_decoded(parts.get("total", "")))
+        return cls([_object(text) for text in raw], raw, total, page, page_size)
 
 
 class FailedCancel(msgspec.Struct, frozen=True):
@@ -139,21 +142,22 @@ class BatchCancelReply(msgspec.Struct, frozen=True):
         )
 
 
-class _Parts(msgspec.Struct):
-    items: list[msgspec.Raw] | None = None
-    total: Any = None
-
-
 class _Body(msgspec.Struct):
     """Whatever an answer may hold besides a result: the venue's envelope, a gateway's error."""
 
     code: Any = msgspec.UNSET
     reason: Any = ""
-    message: msgspec.Raw = msgspec.Raw(b"")
+    message: str = ""  # its JSON text
     traceId: Any = None  # noqa: N815 - the venue's name
     serverTime: Any = None  # noqa: N815 - the venue's name
     msg: Any = None
     data: Any = None
+
+    @classmethod
+    def of(cls, parts: Mapping[str, str]) -> _Body:
+        short = set(cls.__struct_fields__) & set(parts) - {"message"}
+        known = {name: _decoded(parts[name]) for name in short}
+        return cls(**known, message=parts.get("message", ""))
 
 
 def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
@@ -166,11 +170,16 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
         text = reply.body.decode()
     except UnicodeDecodeError:
         raise ServerError(reply.status, "the answer is not UTF-8") from None
-    body = _body(text)
+    try:
+        parts = fields(text)
+    except ValueError:
+        parts = {}  # a list, a number, no JSON at all
+    body = _Body.of(parts)
     succeeded = reply.status < 300
     if succeeded and body.code is msgspec.UNSET:
-        return Answer(_checked(reply, text, clean), reply.status, reply.headers, False)
-    message = bytes(body.message).decode()
+        whole = text.strip() if parts else _checked(reply, text, clean)
+        return Answer(whole, reply.status, reply.headers, False)
+    message = body.message
     if succeeded and str(body.code) == "200":
         return Answer("" if message == "null" else message, reply.status, reply.headers, True)
     if body.code is not msgspec.UNSET and (succeeded or body.reason or message):
@@ -190,18 +199,11 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
     raise error
 
 
-def _body(text: str) -> _Body:
-    try:
-        return msgspec.json.decode(text, type=_Body)
-    except (msgspec.MsgspecError, RecursionError):
-        return _Body()  # a list, a number, no JSON at all
-
-
 def _foreign(reply: Reply, body: _Body, text: str, clean: Callable[[str], str]) -> RestError:
     """The error of something in front of the venue."""
     if 300 <= reply.status < 400:
         return ServerError(reply.status, "the venue points to another address; is base_url right?")
-    words = body.msg or _decoded(bytes(body.message).decode())
+    words = body.msg or _decoded(body.message)
     message = _cleaned(words, clean) if words else text
     if reply.status >= 500:
         return ServerError(reply.status, message)
@@ -239,8 +241,8 @@ def retry_after(header: str, now: Callable[[], float] = time.time) -> float | No
 
 def _count(value: Any) -> int:
     try:
-        return int(value or 0)
-    except (TypeError, ValueError):
+        return max(0, int(value or 0))
+    except (TypeError, ValueError, OverflowError):
         return 0  # which means that the venue did not say
 
 
@@ -249,6 +251,11 @@ def _decoded(text: str) -> Any:
         return json.loads(text) if text else ""
     except (ValueError, RecursionError):
         return text
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = _decoded(text)
+    return value if isinstance(value, dict) else {}
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> str:
