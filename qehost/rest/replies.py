@@ -98,7 +98,7 @@ class Page(msgspec.Struct, frozen=True):
     """The JSON text of each item, digit for digit."""
     total: int  # of all pages; 0 if the venue did not say
     page: int  # from 1
-    page_size: int
+    page_size: int  # as the venue says, or else as it was asked for
 
     @classmethod
     def of(cls, answer: Answer, page: int, page_size: int) -> Page:
@@ -109,8 +109,8 @@ class Page(msgspec.Struct, frozen=True):
             raw = [] if listed == "null" else elements(listed)
         except ValueError as error:
             raise ServerError(answer.status, f"the answer is no list: {error}") from None
-        total = _count(_decoded(parts.get("total", "")))
-        return cls([_object(text) for text in raw], raw, total, page, page_size)
+        total, size = (_count(_decoded(parts.get(name, ""))) for name in ("total", "pageSize"))
+        return cls([_object(text) for text in raw], raw, total, page, size or page_size)
 
 
 class FailedCancel(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_window
-from qehost.errors import APIError, GapError, TransportError
+from qehost.errors import APIError, GapError, IncompleteList, TransportError
 from qehost.messages import ErrorEvent, OrderEvent
 from qehost.pipeline import Pipeline, arranged
 from qehost.rest import API, Page, Retries
@@ -119,6 +119,15 @@ def test_more_than_can_be_read_is_told_and_not_tried_again(catch_up):
     assert catch_up.next(0) == Wait(NEVER)
 
 
+def test_a_list_that_came_in_part_is_told_and_not_tried_again(catch_up):
+    catch_up.add(1, 2)
+    catch_up.next(0)
+    error = catch_up.done(Found(WINDOW, [], ["{}"] * 3, short="order fills"), 0)
+    assert isinstance(error, GapError)
+    assert "in part only: the venue counts more order fills than it gave. 3 objects" in str(error)
+    assert catch_up.next(0) == Wait(NEVER)
+
+
 def test_without_credentials_a_gap_is_told_with_the_way_to_mend_it():
     catch_up = CatchUp(can_read=False)
     error = catch_up.add(WINDOW.since, WINDOW.until)
@@ -149,9 +158,11 @@ class FakeAPI(API):
 
     def _list(self, name, filters):
         self.asked.append((name, filters))
-        for items in self.lists[name]:
+        for number, items in enumerate(self.lists[name]):
             if isinstance(items, Exception):
                 raise items
+            if number == filters["max_pages"]:
+                raise IncompleteList("", too_long=True)
             yield Page(items, [json.dumps(item) for item in items], 0, 1, 100)
 
     def master_order_pages(self, **filters):
@@ -265,6 +276,14 @@ def test_an_odd_object_in_a_list_costs_itself_and_nothing_else(odd, enveloped):
     errors = [event for event in events if isinstance(event, ErrorEvent)]
     assert {"7", "8"} <= set(orders)
     assert [event.raw for event in errors] in ([], [odd])
+
+
+def test_a_list_of_which_the_venue_counts_more_than_it_gives_is_named():
+    found = read_window(
+        ScriptedAPI('{"items": [{"id": 1, "masterOrderId": 2}], "total": 250}'), WINDOW
+    )
+    assert (found.failure, len(found.orders)) == (None, 1)
+    assert found.short == "running master orders and ended master orders and order fills"
 
 
 def test_a_list_without_end_is_cut_and_said():
