@@ -16,7 +16,8 @@
     │   ├── ClientError               HTTP 4xx without the venue's envelope
     │   ├── ServerError               HTTP 5xx, or an answer that is not JSON
     │   ├── APIError                  the venue's envelope with a code other than 200
-    │   └── TransportError            no answer
+    │   ├── TransportError            no answer
+    │   └── IncompleteList            a list that could not be read to its end
     ├── ParameterRequiredError, ParameterValueError, ParameterTypeError, ParameterArgumentError
     ├── ConfigError                   the settings; holds every mistake that was found
     ├── PluginError                   a plugin that cannot be used
@@ -48,6 +49,7 @@ __all__ = [
     "GapError",
     "HandshakeError",
     "HookError",
+    "IncompleteList",
     "JournalError",
     "ListenKeyError",
     "NewerFormat",
@@ -189,7 +191,7 @@ class RestError(Error):
 
     `status_code` is the HTTP status, 0 where there was no answer; where HTTP said 200 it is the
     envelope's code, if that is an HTTP status.  `retry_after` is the number of seconds that the
-    venue asked to wait, if it did.
+    venue asked to wait, if it did, up to an hour.
     """
 
     status_code: int = 0
@@ -260,6 +262,18 @@ class TransportError(RestError):
         super().__init__(error_message)
         self.error_message = error_message
         self.address = address
+
+
+class IncompleteList(RestError):
+    """A list of which not everything came; what came was given before.
+
+    `too_long`: it has more pages than it may have.  Otherwise the venue counts more than it gave.
+    """
+
+    def __init__(self, error_message: str, *, too_long: bool = False) -> None:
+        super().__init__(error_message)
+        self.error_message = error_message
+        self.too_long = too_long
 
 
 class ParameterRequiredError(Error):

@@ -18,12 +18,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
-from qehost.errors import Error, GapError, RestError
+from qehost.errors import Error, GapError, IncompleteList, RestError
 from qehost.rest import API, Page
+from qehost.rest.pieces import fields, plain
 from qehost.times import epoch_ms
 
 __all__ = ["CatchUp", "Found", "Read", "Wait", "Window", "read_window"]
@@ -40,6 +41,9 @@ ORDER_LIFE = 900.0
 
 MAX_PAGES = 200
 """Of one list, in one window: 20,000 objects.  A gap with more of them is not worth the calls."""
+
+LEAVE_ALONE = (418, 429)
+"""The HTTP statuses that are about all calls, not about the one."""
 
 NEVER = float("inf")
 FIRST_DELAY = 2.0  # seconds before a window is tried again; doubles up to:
@@ -66,7 +70,8 @@ class Window(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """What was read: the JSON texts of the venue's V2 objects, as far as that went.
 
-    `failure` is why it went no further; `beyond` names the lists that were too long.
+    `failure` is why it went no further; `beyond` names the lists that were too long, `short` those
+    of which the venue counts more than it gave.
     """
 
     window: Window
@@ -75,6 +80,7 @@ class Found(msgspec.Struct, frozen=True):
     failure: Exception | None = None
     where: str = ""
     beyond: str = ""
+    short: str = ""
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -146,12 +152,14 @@ class CatchUp:
         if found.failure is None:
             self._failures = 0
             self._not_before = now
-            if not found.beyond:
+            if not (found.beyond or found.short):
                 return None
+            why = [f"there are more than {MAX_PAGES} pages of {found.beyond}"] * bool(found.beyond)
+            why += [f"the venue counts more {found.short} than it gave"] * bool(found.short)
             return GapError(
-                f"what happened from {found.window} was read again in part only: there are more "
-                f"than {MAX_PAGES} pages of {found.beyond}. {count} objects were read; look at the "
-                "venue's own history for the rest"
+                f"what happened from {found.window} was read again in part only: "
+                f"{'; '.join(why)}. {count} objects were read; look at the venue's own history for "
+                "the rest"
             )
         self._pending = found.window if self._pending is None else self._pending | found.window
         delay = self._delay(found.failure)
@@ -177,8 +185,8 @@ class CatchUp:
 def read_window(api: API, window: Window) -> Found:
     """Read what changed in a window: first what runs, then what has ended, then child orders.
 
-    In this order, an order that ends meanwhile is in the second list.  Never raises: what was read
-    before a failure is in the result, too.
+    In this order, an order that ends meanwhile is in the second list.  Never raises: a list that
+    can't be read does not keep the others from it, and the first failure is in the result.
     """
     master_orders: list[str] = []
     orders: list[str] = []
@@ -187,10 +195,15 @@ def read_window(api: API, window: Window) -> Found:
     since = _moment(window.since) + timedelta(seconds=offset - OVERLAP)
     until = _moment(window.until) + timedelta(seconds=offset + OVERLAP)
     lists: list[tuple[str, Iterator[Page], list[str]]] = [
-        ("running master orders", api.master_order_pages(status="NEW"), master_orders),
+        (
+            "running master orders",
+            api.master_order_pages(max_pages=MAX_PAGES, status="NEW"),
+            master_orders,
+        ),
         (
             "ended master orders",
             api.master_order_pages(
+                max_pages=MAX_PAGES,
                 status="COMPLETED",
                 start_time=since - timedelta(seconds=MASTER_ORDER_LIFE),
                 end_time=until,
@@ -199,38 +212,51 @@ def read_window(api: API, window: Window) -> Found:
         ),
         (
             "order fills",
-            api.order_fill_pages(start_time=since - timedelta(seconds=ORDER_LIFE), end_time=until),
+            api.order_fill_pages(
+                max_pages=MAX_PAGES,
+                start_time=since - timedelta(seconds=ORDER_LIFE),
+                end_time=until,
+            ),
             orders,
         ),
     ]
+    failure: Exception | None = None
+    failed = ""
     beyond: list[str] = []
+    short: list[str] = []
     for where, pages, texts in lists:
         try:
-            for number, page in enumerate(pages, 1):
+            for page in pages:
                 texts += _changed(page, since)
-                if number == MAX_PAGES:
-                    beyond.append(where)
-                    break
+        except IncompleteList as cut:
+            (beyond if cut.too_long else short).append(where)
         # Whatever it was, the rest of the program goes on, and what was read is not lost.
-        except Exception as failure:  # noqa: BLE001
-            return Found(window, master_orders, orders, failure, where)
-    return Found(window, master_orders, orders, beyond=" and of ".join(beyond))
+        except Exception as error:  # noqa: BLE001
+            if failure is None:
+                failure, failed = error, where
+            if isinstance(error, RestError) and error.status_code in LEAVE_ALONE:
+                break
+    return Found(
+        window,
+        master_orders,
+        orders,
+        failure,
+        failed,
+        beyond=" and of ".join(beyond),
+        short=" and ".join(short),
+    )
 
 
 def _changed(page: Page, since: datetime) -> list[str]:
     """The texts of what changed since then, or may have."""
     earliest = since.timestamp() * 1000
-    return [
-        text
-        for item, text in zip(page.items, page.raw, strict=True)
-        if (_updated_ms(item) or earliest) >= earliest
-    ]
+    return [text for text in page.raw if (_updated_ms(text) or earliest) >= earliest]
 
 
-def _updated_ms(item: dict[str, Any]) -> int:
+def _updated_ms(text: str) -> int:
     """Epoch ms; 0 where the venue did not say, or in a way that can't be read."""
     try:
-        return epoch_ms(str(item.get("updatedAt") or ""))
+        return epoch_ms(plain(fields(text).get("updatedAt", "")))
     except ValueError:
         return 0
 

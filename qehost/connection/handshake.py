@@ -126,7 +126,7 @@ def _refusal(head: Head, body: bytes, url: str, address: str) -> HandshakeError:
             f"{address} did not answer in HTTP: is ws_url right, and ws:// or wss:// too?", address
         )
     if 300 <= status < 400:
-        target = urlsplit(head.headers.get("location", "")).hostname or "the same host"
+        target = _host_of(head.headers.get("location", ""))
         return HandshakeError(
             f"{address} redirects to {target} (HTTP {status}), which is not followed, because it "
             "would hand over the listen key: if that is where the venue is now, change ws_url",
@@ -144,6 +144,14 @@ def _refusal(head: Head, body: bytes, url: str, address: str) -> HandshakeError:
         status,
         retry_after,
     )
+
+
+def _host_of(location: str) -> str:
+    """Where a redirect leads, in words: what else stands in it may be a secret."""
+    try:
+        return urlsplit(location).hostname or "the same host"
+    except ValueError:
+        return "an address that can't be read"
 
 
 def hide_query(text: str, url: str) -> str:

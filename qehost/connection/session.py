@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from enum import Enum
 
+from qehost.rest.replies import LONGEST_WAIT
+
 __all__ = ["Backoff", "Beat", "Doubt", "Heartbeat", "MuteWatch"]
 
 
@@ -121,8 +123,6 @@ TRIMMED = 0.1
 """The part of the full jitter that is cut off at the bottom, so that no run of luck hammers."""
 PROOF = 10.0
 """A connection that was open for so many seconds has proved itself in any case."""
-LONGEST_WAIT = 3600.0
-"""Where obeying `Retry-After` ends, seconds."""
 
 
 class Backoff:

@@ -203,10 +203,6 @@ class Stream:
         """Send one text message."""
         self._send(text.encode(), ABNF.OPCODE_TEXT, self._send_timeout)
 
-    def send_binary(self, data: bytes) -> None:
-        """Send one binary message."""
-        self._send(data, ABNF.OPCODE_BINARY, self._send_timeout)
-
     def send_ping(self, payload: bytes = b"") -> None:
         """Send a ping with a payload of at most 125 bytes."""
         self._send(payload, ABNF.OPCODE_PING, self._send_timeout)

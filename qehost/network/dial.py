@@ -19,7 +19,7 @@ from typing import Any
 
 from qehost.errors import ConfigError, ConnectError
 from qehost.network.deadline import BoundedSocket, Deadline
-from qehost.network.proxy import Proxy, ProxyRefusal, host_port
+from qehost.network.proxy import Proxy, ProxyRefusal, Unreachable, host_port
 
 __all__ = ["dial", "tls_context"]
 
@@ -228,28 +228,40 @@ def _failure(error: OSError, address: Any) -> str:
 
 
 def _through(proxy: Proxy, host: str, port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the first of the target's addresses that the proxy has a way to."""
+    targets = [host]
+    failures: dict[str, Exception] = {}  # each text once
     try:
-        target = host if proxy.resolves else _resolve(host, port, deadline)[0][1][0]
-        sock = _connect(proxy.host, proxy.port, deadline)
+        if not proxy.resolves:
+            targets = [address[0] for _, address in _resolve(host, port, deadline)]
+        for target in targets:
+            sock = _connect(proxy.host, proxy.port, deadline)
+            try:
+                proxy.tunnel(BoundedSocket(sock, deadline), target, port)
+                return sock
+            except (ProxyRefusal, EOFError, OSError, UnicodeError) as error:
+                sock.close()
+                failures[_refusal(error, host_port(host, port), deadline)] = error
+                # Whoever knows no IPv6 may say so by hanging up.
+                if not isinstance(error, Unreachable | EOFError | ConnectionError):
+                    break
+            except BaseException:
+                sock.close()
+                raise
     except _Failed as failed:
         raise _Failed(f"through the proxy {proxy}: {failed}") from failed.__cause__
-    try:
-        proxy.tunnel(BoundedSocket(sock, deadline), target, port)
-    except BaseException as error:
-        sock.close()
-        if isinstance(error, ProxyRefusal):
-            raise _Failed(f"the proxy {proxy} {error}") from None
-        if isinstance(error, TimeoutError):
-            raise _Failed(
-                f"the proxy {proxy} made no connection to {host_port(host, port)} "
-                f"within {deadline.seconds:g} s"
-            ) from None
-        if isinstance(error, EOFError | OSError | UnicodeError):
-            raise _Failed(
-                f"the proxy {proxy} ended the connection ({error}): is it the right kind of proxy?"
-            ) from error
-        raise
-    return sock
+    raise _Failed(f"the proxy {proxy} {'; '.join(failures)}") from list(failures.values())[-1]
+
+
+def _refusal(error: Exception, address: str, deadline: Deadline) -> str:
+    """Reads on from `the proxy HOST:PORT `."""
+    match error:
+        case ProxyRefusal():
+            return str(error)
+        case TimeoutError():
+            return f"made no connection to {address} within {deadline.seconds:g} s"
+        case _:
+            return f"ended the connection ({error}): is it the right kind of proxy?"
 
 
 def _start_tls(

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from qehost.network.deadline import BoundedSocket
 from qehost.network.httphead import parse_head, read_head
 
-__all__ = ["Proxy", "ProxyRefusal", "choose_proxy", "host_port", "parse_proxy"]
+__all__ = ["Proxy", "ProxyRefusal", "Unreachable", "choose_proxy", "host_port", "parse_proxy"]
 
 DEFAULT_PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
 
@@ -33,6 +33,10 @@ SOCKS_REPLIES = {
 
 class ProxyRefusal(Exception):
     """The proxy answered, but did not connect.  The text reads on from `the proxy HOST:PORT `."""
+
+
+class Unreachable(ProxyRefusal):
+    """The proxy works, but has no connection to this one address of the target."""
 
 
 def host_port(host: str, port: int) -> str:
@@ -64,7 +68,8 @@ class Proxy:
     def tunnel(self, pipe: BoundedSocket, host: str, port: int) -> None:
         """Ask for a connection to the target, on a connection to the proxy.
 
-        Raises `ProxyRefusal`, and what `BoundedSocket` raises.
+        Raises `ProxyRefusal` (`Unreachable`: another address may do), and what `BoundedSocket`
+        raises.
         """
         if self.scheme == "http":
             self._connect(pipe, host, port)
@@ -107,7 +112,7 @@ class Proxy:
         version, reply, _, kind = pipe.read_exactly(4)
         if version != 5 or reply:
             reason = SOCKS_REPLIES.get(reply, f"reply {reply}")
-            raise ProxyRefusal(f"could not connect to {host_port(host, port)}: {reason}")
+            raise Unreachable(f"could not connect to {host_port(host, port)}: {reason}")
         # The address that the proxy uses itself, which is of no interest, and its port.
         size = {1: 4, 4: 16}.get(kind) or pipe.read_exactly(1)[0]
         pipe.read_exactly(size + 2)

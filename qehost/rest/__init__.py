@@ -5,9 +5,10 @@ Every method can be called from any thread.  The errors are those of `qehost.err
 * `APIError`: the venue refused; it has `code`, `reason`, `message` and `trace_id`.
 * `ClientError`, `ServerError`: something in front of the venue refused, or the answer is not JSON.
 * `TransportError`: no answer.
+* `IncompleteList`: not all of a list came.
 
-All four are `RestError`, with `status_code` and `retry_after`.  No error, log line or `repr` holds
-a key, a secret or a signature.
+All of them are `RestError`, with `status_code` and `retry_after`.  No error, log line or `repr`
+holds a key, a secret or a signature.
 
 What is repeated by itself: a GET that got no answer, or HTTP 418, 429 or 5xx (`Retry-After` is
 obeyed); and any call that the venue refused for its timestamp, once, after the clock was measured

@@ -166,7 +166,7 @@ class API(Documented):
         reply = _accepted(answer)
         try:
             expire_at = int(reply.get("expireAt") or 0)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             expire_at = 0
         return ListenKey(str(answer.field("listenKey")), expire_at)
 
@@ -206,14 +206,16 @@ class API(Documented):
         }
         return self._page(MASTER_ORDERS, page, page_size, filters)
 
-    def master_order_pages(self, **filters: Any) -> Iterator[Page]:
+    def master_order_pages(self, *, max_pages: int | None = None, **filters: Any) -> Iterator[Page]:
         """All master orders, page by page, each once even where they shift while being read.
 
-        Takes what `master_orders` takes, but `page`.
+        Takes what `master_orders` takes, but `page`.  Raises `IncompleteList` after the last page,
+        if the venue counts more than it gave, or if there are more than `max_pages`.
         """
         return pages(
             lambda page: self.master_orders(page=page, **filters),
-            lambda item: item.get("masterOrderId"),
+            lambda item: item.get("masterOrderId", ""),
+            max_pages,
         )
 
     def master_order(self, master_order_id: str) -> dict[str, Any]:
@@ -249,11 +251,12 @@ class API(Documented):
         }
         return self._page(ORDER_FILLS, page, page_size, filters)
 
-    def order_fill_pages(self, **filters: Any) -> Iterator[Page]:
+    def order_fill_pages(self, *, max_pages: int | None = None, **filters: Any) -> Iterator[Page]:
         """All child orders, page by page, as `master_order_pages`."""
         return pages(
             lambda page: self.order_fills(page=page, **filters),
-            lambda item: item.get("id"),
+            lambda item: item.get("id", ""),
+            max_pages,
         )
 
     # --- actions --------------------------------------------------------------------------------

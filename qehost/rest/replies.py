@@ -13,8 +13,10 @@ import msgspec
 
 from qehost.errors import APIError, ClientError, RestError, ServerError
 from qehost.rest.http import Reply
+from qehost.rest.pieces import elements, fields
 
 __all__ = [
+    "LONGEST_WAIT",
     "Answer",
     "BatchCancelReply",
     "FailedCancel",
@@ -26,6 +28,8 @@ __all__ = [
 
 SHOWN = 300
 """How much of an unreadable answer an error shows, in characters."""
+LONGEST_WAIT = 3600.0
+"""Where obeying `Retry-After` ends, seconds: it may be an epoch, or the clock may be off."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
         value = self.field(name)
         try:
             return int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ServerError(self.status, f"{name} is no whole number: {value!r}") from None
 
 
@@ -89,22 +93,24 @@ class Page(msgspec.Struct, frozen=True):
     """One page of a list, with the venue's V2 objects as it sent them."""
 
     items: list[dict[str, Any]]
+    """An item that is no object, or that Python can't hold, is `{}` here; `raw` has its text."""
     raw: list[str]
     """The JSON text of each item, digit for digit."""
     total: int  # of all pages; 0 if the venue did not say
     page: int  # from 1
-    page_size: int
+    page_size: int  # as the venue says, or else as it was asked for
 
     @classmethod
     def of(cls, answer: Answer, page: int, page_size: int) -> Page:
         """The page in this answer to a question for page `page`."""
         try:
-            parts = msgspec.json.decode(answer.text, type=_Parts, strict=False)
-            raw = [bytes(item).decode() for item in parts.items or ()]
-            items = [json.loads(text) for text in raw]
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            parts = fields(answer.text)
+            listed = parts.get("items", "null")
+            raw = [] if listed == "null" else elements(listed)
+        except ValueError as error:
             raise ServerError(answer.status, f"the answer is no list: {error}") from None
-        return cls(items, raw, _count(parts.total), page, page_size)
+        total, size = (_count(_decoded(parts.get(name, ""))) for name in ("total", "pageSize"))
+        return cls([_object(text) for text in raw], raw, total, page, size or page_size)
 
 
 class FailedCancel(msgspec.Struct, frozen=True):
@@ -136,21 +142,22 @@ class BatchCancelReply(msgspec.Struct, frozen=True):
         )
 
 
-class _Parts(msgspec.Struct):
-    items: list[msgspec.Raw] | None = None
-    total: Any = None
-
-
 class _Body(msgspec.Struct):
     """Whatever an answer may hold besides a result: the venue's envelope, a gateway's error."""
 
     code: Any = msgspec.UNSET
     reason: Any = ""
-    message: msgspec.Raw = msgspec.Raw(b"")
+    message: str = ""  # its JSON text
     traceId: Any = None  # noqa: N815 - the venue's name
     serverTime: Any = None  # noqa: N815 - the venue's name
     msg: Any = None
     data: Any = None
+
+    @classmethod
+    def of(cls, parts: Mapping[str, str]) -> _Body:
+        short = set(cls.__struct_fields__) & set(parts) - {"message"}
+        known = {name: _decoded(parts[name]) for name in short}
+        return cls(**known, message=parts.get("message", ""))
 
 
 def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
@@ -163,11 +170,16 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
         text = reply.body.decode()
     except UnicodeDecodeError:
         raise ServerError(reply.status, "the answer is not UTF-8") from None
-    body = _body(text)
+    try:
+        parts = fields(text)
+    except ValueError:
+        parts = {}  # a list, a number, no JSON at all
+    body = _Body.of(parts)
     succeeded = reply.status < 300
     if succeeded and body.code is msgspec.UNSET:
-        return Answer(_checked(reply, text, clean), reply.status, reply.headers, False)
-    message = bytes(body.message).decode()
+        whole = text.strip() if parts else _checked(reply, text, clean)
+        return Answer(whole, reply.status, reply.headers, False)
+    message = body.message
     if succeeded and str(body.code) == "200":
         return Answer("" if message == "null" else message, reply.status, reply.headers, True)
     if body.code is not msgspec.UNSET and (succeeded or body.reason or message):
@@ -187,18 +199,11 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
     raise error
 
 
-def _body(text: str) -> _Body:
-    try:
-        return msgspec.json.decode(text, type=_Body)
-    except (msgspec.MsgspecError, RecursionError):
-        return _Body()  # a list, a number, no JSON at all
-
-
 def _foreign(reply: Reply, body: _Body, text: str, clean: Callable[[str], str]) -> RestError:
     """The error of something in front of the venue."""
     if 300 <= reply.status < 400:
         return ServerError(reply.status, "the venue points to another address; is base_url right?")
-    words = body.msg or _decoded(bytes(body.message).decode())
+    words = body.msg or _decoded(body.message)
     message = _cleaned(words, clean) if words else text
     if reply.status >= 500:
         return ServerError(reply.status, message)
@@ -220,22 +225,24 @@ def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
 
 
 def retry_after(header: str, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither."""
+    """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither.
+
+    An hour at most.
+    """
     try:
         seconds = float(header)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now())
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - now()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def _count(value: Any) -> int:
     try:
-        return int(value or 0)
-    except (TypeError, ValueError):
+        return max(0, int(value or 0))
+    except (TypeError, ValueError, OverflowError):
         return 0  # which means that the venue did not say
 
 
@@ -244,6 +251,11 @@ def _decoded(text: str) -> Any:
         return json.loads(text) if text else ""
     except (ValueError, RecursionError):
         return text
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = _decoded(text)
+    return value if isinstance(value, dict) else {}
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> str:

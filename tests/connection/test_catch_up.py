@@ -11,8 +11,12 @@ import time
 import pytest
 
 from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_window
-from qehost.errors import APIError, GapError, TransportError
+from qehost.errors import APIError, GapError, IncompleteList, TransportError
+from qehost.messages import ErrorEvent, OrderEvent
+from qehost.pipeline import Pipeline, arranged
 from qehost.rest import API, Page, Retries
+from qehost.rest.http import Reply
+from qehost.rest.replies import read
 from qehost.simulator import Venue
 
 SECOND = 10**9
@@ -115,6 +119,15 @@ def test_more_than_can_be_read_is_told_and_not_tried_again(catch_up):
     assert catch_up.next(0) == Wait(NEVER)
 
 
+def test_a_list_that_came_in_part_is_told_and_not_tried_again(catch_up):
+    catch_up.add(1, 2)
+    catch_up.next(0)
+    error = catch_up.done(Found(WINDOW, [], ["{}"] * 3, short="order fills"), 0)
+    assert isinstance(error, GapError)
+    assert "in part only: the venue counts more order fills than it gave. 3 objects" in str(error)
+    assert catch_up.next(0) == Wait(NEVER)
+
+
 def test_without_credentials_a_gap_is_told_with_the_way_to_mend_it():
     catch_up = CatchUp(can_read=False)
     error = catch_up.add(WINDOW.since, WINDOW.until)
@@ -145,9 +158,11 @@ class FakeAPI(API):
 
     def _list(self, name, filters):
         self.asked.append((name, filters))
-        for items in self.lists[name]:
+        for number, items in enumerate(self.lists[name]):
             if isinstance(items, Exception):
                 raise items
+            if number == filters["max_pages"]:
+                raise IncompleteList("", too_long=True)
             yield Page(items, [json.dumps(item) for item in items], 0, 1, 100)
 
     def master_order_pages(self, **filters):
@@ -155,6 +170,15 @@ class FakeAPI(API):
 
     def order_fill_pages(self, **filters):
         return self._list("fills", filters)
+
+
+class ScriptedAPI(API):
+    """Every list has one page, for which the venue sends `body`."""
+
+    def __init__(self, body):
+        super().__init__("key", "secret")
+        self._calls.call = lambda *_, **__: read(Reply(200, {}, body.encode()))
+        self._calls.clock.now_ms = lambda: 0
 
 
 def at(seconds):
@@ -206,6 +230,60 @@ def test_what_was_read_before_a_failure_is_there(failure):
     assert found.master_orders == ['{"a": 1}', '{"b": 2}']
     assert found.failure is failure
     assert found.where == "ended master orders"
+
+
+def test_a_list_that_fails_does_not_keep_the_others_from_being_read():
+    first = TransportError("no answer")
+    api = FakeAPI({"NEW": [first], "COMPLETED": [RuntimeError()], "fills": [[{"d": 4}]]})
+    found = read_window(api, WINDOW)
+    assert found.orders == ['{"d": 4}']
+    assert (found.failure, found.where) == (first, "running master orders")
+
+
+def test_a_venue_that_asks_to_be_left_alone_is_not_asked_for_the_other_lists():
+    busy = APIError(429, "BUSY", "slow down")
+    busy.status_code = 429
+    api = FakeAPI({"NEW": [busy], "COMPLETED": [], "fills": []})
+    assert read_window(api, WINDOW).failure is busy
+    assert [name for name, _ in api.asked] == ["NEW"]
+
+
+ODD = {
+    "null": "null",
+    "a bare NaN": '{"id": "9", "masterOrderId": "m", "averagePrice": NaN}',
+    "a number of 5,000 digits": f'{{"id": "9", "filledQuantity": {"1" * 5000}}}',
+    "a nesting of 3,000": f'{{"id": "9", "x": {"[" * 3000}{"]" * 3000}}}',
+    "a list in the place of the id": '{"id": [1], "masterOrderId": [1]}',
+    "half of a surrogate pair": '{"id": "\\ud800", "updatedAt": "\\ud800"}',
+    "a list": "[1, 2]",
+}
+
+
+@pytest.mark.parametrize("enveloped", [True, False])
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_an_odd_object_in_a_list_costs_itself_and_nothing_else(odd, enveloped):
+    good = '{"id": "7", "masterOrderId": "m", "filledQuantity": "0.10000000"}'
+    other = good.replace("7", "8")
+    body = f'{{"items": [{good}, {odd}, {other}], "total": 3}}'
+    if enveloped:
+        body = f'{{"code": 200, "message": {body}}}'
+    api = ScriptedAPI(body)
+    found = read_window(api, WINDOW)
+    assert found.failure is None
+    assert found.orders == [good, odd, other]
+    events = Pipeline("main").catch_up(arranged([], found.orders), 1)
+    orders = [event.message.order_id for event in events if isinstance(event, OrderEvent)]
+    errors = [event for event in events if isinstance(event, ErrorEvent)]
+    assert {"7", "8"} <= set(orders)
+    assert [event.raw for event in errors] in ([], [odd])
+
+
+def test_a_list_of_which_the_venue_counts_more_than_it_gives_is_named():
+    found = read_window(
+        ScriptedAPI('{"items": [{"id": 1, "masterOrderId": 2}], "total": 250}'), WINDOW
+    )
+    assert (found.failure, len(found.orders)) == (None, 1)
+    assert found.short == "running master orders and ended master orders and order fills"
 
 
 def test_a_list_without_end_is_cut_and_said():

@@ -129,6 +129,7 @@ def test_a_redirect_is_not_followed_and_names_the_host_alone(start_venue, open_t
         ),
         ("HTTP/1.1 200 OK\r\n\r\nhello", "refused the connection (HTTP 200): hello"),
         ("HTTP/1.1 302 Found\r\n\r\n", "redirects to the same host"),
+        ("HTTP/1.1 302 Found\r\nLocation: wss://[oops/\r\n\r\n", "redirects to an address that"),
         ("HTTP/1.1 101 " + "x" * 40_000, "an answer without an end within 32768 bytes"),
     ],
 )

@@ -27,19 +27,20 @@ Script = Callable[[socket.socket], None]
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Script], int]]:
-    """`serve(script)`: the port of a listener that runs `script` for one connection."""
+def serve() -> Iterator[Callable[..., int]]:
+    """`serve(script, …)`: the port of a listener that runs each script for one connection."""
     cleanups = contextlib.ExitStack()
 
-    def start(script: Script) -> int:
+    def start(*scripts: Script) -> int:
         listener = cleanups.enter_context(socket.create_server(("127.0.0.1", 0)))
 
         def run() -> None:
             with contextlib.suppress(OSError):
-                sock, _ = listener.accept()
-                sock.settimeout(20)
-                with sock:
-                    script(sock)
+                for script in scripts:
+                    sock, _ = listener.accept()
+                    sock.settimeout(20)
+                    with sock:
+                        script(sock)
 
         def stop() -> None:
             with contextlib.suppress(OSError):
@@ -212,6 +213,58 @@ def test_through_a_socks5_proxy(serve, name, scheme):
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
     target = b"\x7f\x00\x00\x01" if scheme == "socks5" else b"venue.example"
     assert asked == [b"\x01\x03joe\x07hunter2", target, b"\x01\xbb"]
+
+
+NO_ROUTE = b"\x05\x03\x00\x01" + bytes(6)
+CONNECTED = b"\x05\x00\x00\x01" + bytes(6) + b"hello"
+
+
+def socks(asked: list[str], ipv6: bytes, ipv4: bytes) -> Script:
+    """A SOCKS5 proxy; `ipv6` and `ipv4` are what it says to an address of that family."""
+
+    def proxy(sock: socket.socket) -> None:
+        sock.recv(3, socket.MSG_WAITALL)
+        sock.sendall(b"\x05\x00")
+        kind = sock.recv(4, socket.MSG_WAITALL)[3]
+        sock.recv(18 if kind == 4 else 6, socket.MSG_WAITALL)
+        asked.append("IPv6" if kind == 4 else "IPv4")
+        sock.sendall(ipv6 if kind == 4 else ipv4)
+
+    return proxy
+
+
+@pytest.mark.parametrize("refusal", [NO_ROUTE, b""])
+def test_every_address_is_tried_through_a_socks5_proxy_too(serve, name, refusal):
+    asked = []
+    port = serve(*[socks(asked, refusal, CONNECTED)] * 2)
+    # The proxy has the same name, and listens at the second address.
+    name(("::1", port), ("127.0.0.1", port))
+    through = Proxy("socks5", "venue.example", port)
+    with dial("venue.example", 443, Deadline(10), proxy=through) as sock:
+        assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
+    assert asked == ["IPv6", "IPv4"]
+
+
+def test_when_a_socks5_proxy_reaches_no_address_each_is_named(serve, name):
+    port = serve(*[socks([], NO_ROUTE, NO_ROUTE)] * 2)
+    name(("::1", port), ("127.0.0.1", port))
+    through = Proxy("socks5", "venue.example", port)
+    text = fails(443, f"the proxy venue.example:{port}", "venue.example", proxy=through)
+    assert "could not connect to [::1]:443: network unreachable" in text
+    assert "could not connect to 127.0.0.1:443: network unreachable" in text
+
+
+def test_credentials_that_a_socks5_proxy_refuses_are_not_sent_again(serve, name):
+    def proxy(sock: socket.socket) -> None:
+        sock.recv(4, socket.MSG_WAITALL)
+        sock.sendall(b"\x05\x02")
+        sock.recv(13, socket.MSG_WAITALL)
+        sock.sendall(b"\x01\x01")
+
+    port = serve(proxy)
+    name(("::1", port), ("127.0.0.1", port))
+    through = Proxy("socks5", "venue.example", port, "joe", "hunter2")
+    fails(443, "refused the credentials", "venue.example", proxy=through)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,11 @@ def test_a_long_retry_after_is_left_to_the_caller(venue, api):
     assert error.retry_after == 3600
 
 
+def test_an_epoch_in_the_place_of_the_seconds_asks_for_an_hour_and_no_more(venue, api):
+    venue.answers = [venue.reply(BUSY, 429, Retry_After="1735372002")]
+    assert caught(api.create_listen_key).retry_after == 3600
+
+
 # --- the clock ---------------------------------------------------------------------------------
 
 

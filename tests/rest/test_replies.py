@@ -113,5 +113,28 @@ def test_a_total_that_can_not_be_read_counts_as_not_said():
     assert page.items == [{"id": 1}]
 
 
+def test_an_item_that_is_no_object_or_that_python_can_not_hold_is_there_as_text():
+    odd = ["null", "[1]", "9" * 5000, '{"x": ' + "[" * 3000 + "]" * 3000 + "}"]
+    body = '{"items": [' + ", ".join([*odd, '{"id": 1}']) + "]}"
+    page = Page.of(Answer(body, 200, {}, True), 1, 10)
+    assert page.raw == [*odd, '{"id": 1}']
+    assert page.items == [{}, {}, {}, {}, {"id": 1}]
+
+
+def test_a_bare_nan_does_not_hide_the_envelope():
+    assert answer_to('{"code": 200, "message": {"a": NaN, "b": 5}}').value()["b"] == 5
+    with pytest.raises(APIError, match="40301 NO: not your order"):
+        answer_to('{"code": 40301, "reason": "NO", "message": "not your order", "data": NaN}')
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-1", "[]"])
+def test_a_number_that_can_not_be_one_is_a_server_error_or_not_said(number):
+    answer = Answer(f'{{"items": [], "total": {number}}}', 200, {}, True)
+    assert Page.of(answer, 1, 10).total == 0
+    if number != "-1":
+        with pytest.raises(ServerError, match="no whole number"):
+            answer.whole("total")
+
+
 def test_not_even_a_pretty_printer_shows_a_key():
     assert pretty_repr(ListenKey("0123456789abcdef", 5)) == "ListenKey(expire_at=5)"

@@ -53,13 +53,18 @@ def test_an_envelope_of_429_at_http_200_counts_as_busy():
         ("-3", 0.0),
         ("Wed, 25 Nov 2026 02:01:57 GMT", 57.0),
         ("Wed, 25 Nov 2026 02:00:00 GMT", 0.0),
+        # An epoch, as other headers have it, and a clock that is a month ahead.
+        ("1795572062", 3600.0),
+        ("1e300", 3600.0),
+        ("Fri, 25 Dec 2026 02:00:00 GMT", 3600.0),
+        ("Fri, 25 Dec 99999999999999 02:00:00 GMT", None),
         ("soon", None),
         ("", None),
         ("nan", None),
         ("inf", None),
     ],
 )
-def test_retry_after_holds_seconds_or_a_date(header, seconds):
+def test_retry_after_holds_seconds_or_a_date_and_an_hour_at_most(header, seconds):
     assert retry_after(header, lambda: 1795572060.0) == seconds
 
 
