@@ -55,18 +55,13 @@ def derive(order: OrderMessage, running: Running, before: Before) -> FillDetail:
     """
     try:
         quantity = Decimal(running.filled_quantity)
-        notional = notional_of(quantity, running)
         filled = quantity
-        worth = notional
-        if before.filled_quantity:
+        if not before.filled_quantity:
+            worth = notional_of(quantity, running)
+        else:
             earlier = Decimal(before.filled_quantity)
             filled = EXACT.subtract(quantity, earlier)
-            worth = None
-            told = notional_of(earlier, before)
-            if notional is not None and told is not None:
-                worth = EXACT.subtract(notional, told)
-                if worth <= 0:
-                    worth = None  # figures of V1 and V2 that were rounded apart
+            worth = _gained(quantity, running, earlier, before)
         return FillDetail(
             order.master_order_id,
             order.order_id,
@@ -104,12 +99,34 @@ def fill_message(fill: FillDetail) -> FillMessage:
 def notional_of(quantity: Decimal, running: Running | Before) -> Decimal | None:
     """The filled notional of `quantity`, which `running` has as a text; a venue that leaves it out
     still sends the average price."""
-    if running.filled_notional:
-        notional = Decimal(running.filled_notional)
-        if notional:
-            return notional
-    if running.average_price:
-        notional = EXACT.multiply(Decimal(running.average_price), quantity)
-        if notional:
-            return notional
-    return None
+    sent = _sent(running)
+    return _worth(quantity, running) if sent is None else sent
+
+
+def _gained(
+    quantity: Decimal, running: Running, earlier: Decimal, before: Before
+) -> Decimal | None:
+    """The notional of what was filled in between."""
+    notional, told = _sent(running), _sent(before)
+    if notional is None or told is None:
+        if running.average_price and before.average_price:
+            # Not one of each kind: what an average was rounded by would make up a small fill's
+            # price.
+            notional, told = _worth(quantity, running), _worth(earlier, before)
+        else:
+            notional, told = notional_of(quantity, running), notional_of(earlier, before)
+    if notional is None or told is None:
+        return None
+    worth = EXACT.subtract(notional, told)
+    return worth if worth > 0 else None  # figures of V1 and V2 that were rounded apart
+
+
+def _sent(running: Running | Before) -> Decimal | None:
+    return (Decimal(running.filled_notional) or None) if running.filled_notional else None
+
+
+def _worth(quantity: Decimal, running: Running | Before) -> Decimal | None:
+    """By the average price."""
+    if not running.average_price:
+        return None
+    return EXACT.multiply(Decimal(running.average_price), quantity) or None

@@ -118,6 +118,17 @@ def test_the_average_price_stands_in_for_a_notional_that_was_not_sent() -> None:
     assert (second.price, second.notional) == (Decimal("100.3"), Decimal("10.03"))
 
 
+def test_a_notional_is_not_compared_with_an_average_that_was_rounded() -> None:
+    orders = Orders()
+    update(orders, "3", "", "33.33")
+    fill = update(orders, "3.001", "100.0333", "33.33")
+    assert fill is not None
+    assert fill.price == Decimal("33.33")
+    fill = update(orders, "3.002", "", "33.33")
+    assert fill is not None
+    assert fill.price == Decimal("33.33")
+
+
 def test_a_fill_whose_price_nobody_told_has_none() -> None:
     fill = update(Orders(), "0.1")
     assert fill is not None
