@@ -16,6 +16,7 @@ __all__ = [
     "resolve",
     "resolving",
     "without_credentials",
+    "without_keys",
 ]
 
 DOTS = "••••"
@@ -23,6 +24,11 @@ LITERAL = 'stands in the file as it is; { env = "NAME" } or { file = "PATH" } ke
 """The warning about a secret that was written down where others may read it."""
 
 TELLING = re.compile(r"(?i)password|passwd|passphrase|secret|token|credential|(api|private)_?key")
+
+
+# A field by that name, in JSON, in JSON within a string, or in a query.
+KEY_FIELD = re.compile(r"""(?i)(listen[_-]?key[\\"'\s]*[:=][\\"'\s]*)[^\s"',}&<]+""")
+RUN = re.compile(r"[\w\\-]{12,}", re.ASCII)
 
 
 class Secret:
@@ -105,6 +111,21 @@ def without_credentials(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def without_keys(text: str) -> str:
+    """A text of the venue without all that could be a listen key, which nobody has seen yet.
+
+    That is the value of a field of that name, and each long word that is no word of a language.
+    """
+
+    def blotted(run: re.Match[str]) -> str:
+        word = run[0]
+        code = "_" in word and word.isupper()  # SUCH_AS_THIS
+        like_a_key = any(map(str.isdigit, word)) or (len(word) >= 16 and not code)
+        return DOTS if like_a_key else word
+
+    return RUN.sub(blotted, KEY_FIELD.sub(rf"\1{DOTS}", text))
 
 
 def masked(name: str, value: Any) -> Any:

@@ -26,7 +26,7 @@ from qehost.rest.parameters import (
 from qehost.rest.paths import LISTEN_KEY, MASTER_ORDERS, ORDER_FILLS, order_path
 from qehost.rest.replies import Answer, BatchCancelReply, ListenKey, Page
 from qehost.rest.retries import Retries
-from qehost.secret import Secret
+from qehost.secret import Secret, without_keys
 from qehost.signing import hmac_signer, key_signer
 
 __all__ = ["API"]
@@ -163,7 +163,7 @@ class API(Documented):
         if version not in LISTEN_KEY:
             raise ParameterValueError([version])
         answer = self._calls.call("POST", LISTEN_KEY[version], signed=True)
-        reply = _accepted(answer)
+        reply = _accepted(answer, lambda text: without_keys(self._calls.hide(text)))
         try:
             expire_at = int(reply.get("expireAt") or 0)
         except (TypeError, ValueError, OverflowError):
@@ -342,7 +342,8 @@ class API(Documented):
         return value
 
     def _act(self, path: str, body: Mapping[str, Any]) -> str:
-        reply = _accepted(self._calls.call("PUT", path, body=body, signed=True))
+        answer = self._calls.call("PUT", path, body=body, signed=True)
+        reply = _accepted(answer, self._calls.hide)
         return str(reply.get("message") or "")
 
 
@@ -350,10 +351,11 @@ def _secret(text: str | None) -> Secret | None:
     return Secret(text) if text else None
 
 
-def _accepted(answer: Answer) -> dict[str, Any]:
+def _accepted(answer: Answer, clean: Callable[[str], str]) -> dict[str, Any]:
     """The reply of an action.  `success: false` is a refusal, whatever the envelope says."""
     value = answer.value()
     reply: dict[str, Any] = value if isinstance(value, dict) else {}
     if reply.get("success") in (False, "false"):
-        raise APIError(200, "not successful", reply.get("message") or "no reason was given")
+        message = str(reply.get("message") or "no reason was given")
+        raise APIError(200, "not successful", clean(message))
     return reply

@@ -250,6 +250,12 @@ class _Response(http.client.HTTPResponse):
         super().__init__(sock, *args, **options)
         self.fp = io.BufferedReader(_Reads(sock, self.fp.detach(), deadline))
 
+    def begin(self) -> None:
+        super().begin()
+        # Where the head is malformed, urllib3 would log the rest of it, which may be the answer.
+        self.msg.defects = []
+        self.msg.set_payload("")
+
 
 class _Reads(io.RawIOBase):
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: Deadline) -> None:

@@ -184,14 +184,14 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
         return Answer("" if message == "null" else message, reply.status, reply.headers, True)
     if body.code is not msgspec.UNSET and (succeeded or body.reason or message):
         error: RestError = APIError(
-            body.code,
+            _free(body.code, clean),
             _cleaned(body.reason, clean),
             _cleaned(_decoded(message) or body.msg or "", clean),
             body.traceId,
             body.serverTime,
         )
     else:
-        error = _foreign(reply, body, clean(text.strip()[:SHOWN]), clean)
+        error = _foreign(reply, body, clean(text.strip())[:SHOWN], clean)
     # Where HTTP says 200 and the envelope 429, it is the envelope that means it.
     told = isinstance(body.code, int) and 400 <= body.code < 600
     error.status_code = body.code if succeeded and told else reply.status
@@ -207,8 +207,8 @@ def _foreign(reply: Reply, body: _Body, text: str, clean: Callable[[str], str]) 
     message = _cleaned(words, clean) if words else text
     if reply.status >= 500:
         return ServerError(reply.status, message)
-    code = None if body.code is msgspec.UNSET else body.code
-    return ClientError(reply.status, code, message, reply.headers, body.data)
+    code = None if body.code is msgspec.UNSET else _free(body.code, clean)
+    return ClientError(reply.status, code, message, reply.headers, _free(body.data, clean))
 
 
 def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
@@ -217,7 +217,7 @@ def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
         try:
             json.loads(text)
         except (ValueError, RecursionError):
-            shown = clean(text.strip()[:SHOWN])
+            shown = clean(text.strip())[:SHOWN]  # in this order: half a secret is not found
             raise ServerError(
                 reply.status, f"the answer is not JSON; is base_url right? It begins: {shown}"
             ) from None
@@ -256,6 +256,13 @@ def _decoded(text: str) -> Any:
 def _object(text: str) -> dict[str, Any]:
     value = _decoded(text)
     return value if isinstance(value, dict) else {}
+
+
+def _free(value: Any, clean: Callable[[str], str]) -> Any:
+    """The value; where a secret stands in it, its text without that."""
+    text = json.dumps(value)
+    cleaned = clean(text)
+    return value if cleaned == text else cleaned
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> str:

@@ -12,10 +12,13 @@ import time
 import traceback
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from qehost.errors import APIError, ClientError, RestError, ServerError, TransportError
 from qehost.network.dial import tls_context
 from qehost.rest import API, Retries
+from qehost.rest.http import Reply
 
 KEY = "the-api-key-0123456789abcdef"
 SECRET = "the-api-secret-0123456789abcdef"
@@ -285,6 +288,70 @@ def test_a_made_key_is_not_logged(venue, api, caplog):
     venue.answers = [venue.result({"listenKey": "0123456789abcdef", "expireAt": "5"})]
     made = api.create_listen_key()
     assert made.key not in caplog.text + repr(made)
+
+
+@given(
+    st.from_regex(r"[0-9a-f]{16,64}|[A-Za-z0-9_-]{24,64}", fullmatch=True),
+    st.sampled_from(
+        [
+            '{"code":200,"message":{"listenKey":"%s","expireAt":"1790000000","success":true,}}',
+            '{"code":200,"message":{"listenKey":"%s","expi',
+            '{"code":200,"message":{"listenKey":"%s',
+            '{"code":0,"message":{"listenKey":"%s","success":true},"reason":"","traceId":"t"}',
+            '{"code":0,"message":"{\\"listenKey\\":\\"%s\\"}"}',
+            '{"code":200,"message":{"listenKey":"%s","success":false,"message":"%s is there"}}',
+            '{"code":500,"msg":"listen_key=%s","data":{"listenKey":"%s"}}',
+            '{"listenKey":"%s"} upstream reset',
+            '{"message":"no upstream for ?listen_key=%s&v=2","data":["%s"]}',
+            '{"code":"%s","msg":"no"}',
+            "<html>" + " " * 280 + "%s</html>",
+            '"%s"',
+            "%s",
+        ]
+    ),
+    st.sampled_from([200, 400, 502]),
+)
+def test_an_answer_with_a_key_that_can_not_be_used_is_told_without_the_key(key, body, status):
+    # A word of one letter, or of capitals and underscores, is none.
+    assume(len(set(key)) > 6 and not key.isupper())
+    made = Reply(status, {}, body.replace("%s", key).encode())
+    api = API(KEY, SECRET, "http://127.0.0.1:1")
+    api._calls.clock.now_ms = lambda: 0
+    api._calls.http.send = lambda *_: made
+    try:
+        api.create_listen_key()
+    except RestError as error:
+        shown = "".join(traceback.format_exception(error))
+        shown += f"{error}{error!r}{error.args}{vars(error)}"
+        assert key not in shown
+        assert key[:12] not in shown
+
+
+def test_a_refused_listen_key_is_told_in_the_venues_words(venue, api):
+    said = "签名错误请检查您的密钥是否正确: the authentication failed"
+    venue.answers = [
+        venue.refusal(401, "API_KEY_INVALID", said),
+        venue.reply("<html>Welcome to our shop</html>"),
+    ]
+    assert f"401 API_KEY_INVALID: {said} (trace id trace-7)" in str(caught(api.create_listen_key))
+    assert "It begins: <html>Welcome to our shop</html>" in str(caught(api.create_listen_key))
+
+
+def test_what_stands_in_a_malformed_head_is_not_logged(venue, api, caplog):
+    venue.answers = [b"HTTP/1.1 200 OK\r\nno header but 0123456789abcdef\r\n\r\n{}"]
+    caught(api.create_listen_key)
+    assert "0123456789abcdef" not in caplog.text
+
+
+def test_a_secret_is_hidden_before_a_long_text_is_cut(venue, api):
+    venue.answers = [venue.reply("x" * 290 + KEY, 400), venue.reply("x" * 290 + KEY)]
+    for _ in range(2):
+        assert KEY[:8] not in str(caught(api.query, "/x"))
+
+
+def test_an_action_that_was_not_successful_is_told_without_a_secret(venue, api):
+    venue.answers = [venue.result({"success": False, "message": f"{KEY} may not"})]
+    assert "•••• may not" in str(caught(api.pause_master_order, "m1"))
 
 
 # --- TLS and proxies ---------------------------------------------------------------------------
