@@ -49,6 +49,16 @@ class StateFolder:
     def dead_letters_file(self) -> Path:
         return self.path / "dead-letters.db"
 
+    def has_dead_letters(self) -> bool:
+        """Raises JournalError where this user may not look."""
+        try:
+            self.dead_letters_file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise trouble(self.dead_letters_file, error) from error
+        return True
+
     def journal(self, account: str) -> Path:
         """The folder of an account's journal."""
         return self.path / "accounts" / _part(account) / "journal"
@@ -172,15 +182,16 @@ def private_folder(path: Path) -> None:
     """
     missing = []
     folder = path
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
     try:
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
+        is_folder = path.is_dir()
     except OSError as error:
         raise JournalError(str(path), f"the folder can't be made: {error.strerror}") from error
-    if not path.is_dir():
+    if not is_folder:
         raise JournalError(str(path), "must be a folder, but it is a file")
 
 

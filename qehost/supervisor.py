@@ -8,7 +8,6 @@ second it looks at the calls that go on and writes the status.  The parts stand 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import signal
 import socket
 import time
@@ -17,7 +16,6 @@ from multiprocessing.connection import wait
 
 from qehost.config import seconds
 from qehost.control import (
-    Attach,
     ConnectionStatus,
     ConnectionTask,
     ControlMessage,
@@ -31,10 +29,10 @@ from qehost.control import (
     Stop,
     StopRequest,
 )
-from qehost.errors import ProcessDied
+from qehost.errors import Error, ProcessDied
 from qehost.journal.high_water import read_high_water
 from qehost.state import StateFolder
-from qehost.supervision.child import Child
+from qehost.supervision.child import Child, link
 from qehost.supervision.deaths import Deaths, where
 from qehost.supervision.reload import Reread
 from qehost.supervision.reloads import Reloads
@@ -158,18 +156,23 @@ class Supervisor:
     # --- children ------------------------------------------------------------------------
 
     def _start(self, child: Child) -> None:
-        child.start(self.clock())
+        now = self.clock()
+        try:
+            child.start(now)
+        except Error as error:
+            self._start_again(child, str(error), now)
+            return
         if child.kind == "host":
             self._give_queues(child)
             if not self._held_back(child):
                 child.send(Go())
         else:
             for host in self.hosts.values():
-                _link(child, host)
+                link(child, host)
 
     def _give_queues(self, host: Child) -> None:
         for connection in self.connections.values():
-            _link(connection, host)
+            link(connection, host)
 
     def _ended(self, child: Child) -> None:
         hung, started_at = child.hung, child.restarts.started_at
@@ -195,16 +198,20 @@ class Supervisor:
             if code and not self._killed:
                 log.error("%s", died)
             return
+        self._start_again(child, died, now, progressed=progressed)
+
+    def _start_again(self, child: Child, how: str, now: float, *, progressed: bool = False) -> None:
+        """After a while.  `how` says why: it died, or could not even be started."""
         delay = child.restarts.died(now, progressed=progressed)
         if child.kind == "connection" and child.restarts.in_a_row >= HOPELESS:
             log.critical(
                 "%s, for the %dth time in a row: giving up. The lines above say why it died",
-                died,
+                how,
                 HOPELESS,
             )
             self.stop("a connection process can't live", GAVE_UP)
             return
-        log.error("%s; starting it again in %.1f s", died, delay)
+        log.error("%s; starting it again in %.1f s", how, delay)
         child.start_at = now + delay
 
     def _keep_time(self, now: float) -> None:
@@ -379,17 +386,3 @@ class Supervisor:
             self._end_at_once()
             self.exit_code = 128 + stops[0]
             stops.clear()
-
-
-def _link(connection: Child, host: Child) -> None:
-    """Give both processes their ends of a new queue."""
-    if connection.control is None or host.control is None:
-        return
-    for child in (connection, host):
-        if not child.takes():
-            log.error("the %s has not read its messages for long: killed", child)
-            child.kill()
-            return
-    reader, writer = multiprocessing.Pipe(duplex=False)
-    host.control.send_queue(Attach(connection.name), reader)
-    connection.control.send_queue(Attach(host.name), writer)

@@ -71,3 +71,16 @@ def test_accounts_and_processes_are_found_by_their_names(tmp_path: Path) -> None
         private_folder(folder.journal(name))
         private_folder(folder.marks(name).parent)
     assert folder.accounts() == folder.processes() == ["..", "a/b", "main"]
+
+
+def test_a_folder_that_this_user_may_not_look_into_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(JournalError, match="can't be made: Permission denied"):
+        private_folder(tmp_path / "a" / "b")
+    with pytest.raises(JournalError, match="Permission denied"):
+        StateFolder(tmp_path).has_dead_letters()

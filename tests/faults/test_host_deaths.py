@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 from pathlib import Path
 
 from promise import Numbers, check, cursor, dead_letters, last_seq
+from reloading import reload
 from running import QUICK, Run
 
 from qehost.host.dead_letters import DeadLetters
@@ -302,3 +304,26 @@ process = "own"
         assert run.stop() == 0
         check(run)
         assert run.logged("host process own: [0-9]+ events were not delivered in time")
+
+
+def test_while_the_system_has_no_process_to_give_the_stream_goes_on_and_the_host_is_tried_again(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        pid = run.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        # Enough for what it does besides.
+        limit = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+        os.kill(run.pids()["host main"], signal.SIGKILL)
+        run.wait_for(lambda: len(run.logged("host process main can't be started")) > 1)
+        assert reload(run).returncode == 1
+        numbers = Numbers(venue, rate=1)
+        numbers.push(5)
+        run.wait_for(lambda: last_seq(run) == 6, "the journal")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        numbers.wait_for_all(run)
+        assert len(run.records("on_connected")) == 1
+        assert run.stop() == 0
+        check(run)
