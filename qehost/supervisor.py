@@ -33,7 +33,7 @@ from qehost.errors import Error, ProcessDied
 from qehost.journal.high_water import read_high_water
 from qehost.state import StateFolder
 from qehost.supervision.child import Child, link
-from qehost.supervision.deaths import Deaths, where
+from qehost.supervision.deaths import Deaths, heard, where
 from qehost.supervision.reload import Reread
 from qehost.supervision.reloads import Reloads
 from qehost.supervision.reporter import Reporter
@@ -46,7 +46,8 @@ __all__ = ["GAVE_UP", "Supervisor"]
 log = logging.getLogger("qehost.supervisor")
 
 GAVE_UP = 5
-# A connection process that dies this often without having lived for a minute can't live at all.
+# A connection process that dies this often without having lived for a minute, or heard anything of
+# the venue, can't live at all.
 HOPELESS = 5
 TICK = 1.0
 # So many ticks without a word, of which there should be one a second, and it stands still.
@@ -157,6 +158,8 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         now = self.clock()
+        if child.kind == "connection":
+            child.last_seq = read_high_water(self.folder.journal(child.name))
         try:
             child.start(now)
         except Error as error:
@@ -192,8 +195,7 @@ class Supervisor:
             died += where(found.call)
             progressed = found.progressed
         elif child.kind == "connection":
-            last_seq = read_high_water(self.folder.journal(child.name))
-            progressed, child.last_seq = last_seq > child.last_seq, last_seq
+            progressed = child.heard or heard(self.folder, child.name, child.last_seq)
         if self._stop_by is not None:
             if code and not self._killed:
                 log.error("%s", died)
@@ -203,16 +205,23 @@ class Supervisor:
     def _start_again(self, child: Child, how: str, now: float, *, progressed: bool = False) -> None:
         """After a while.  `how` says why: it died, or could not even be started."""
         delay = child.restarts.died(now, progressed=progressed)
-        if child.kind == "connection" and child.restarts.in_a_row >= HOPELESS:
+        hopeless = child.kind == "connection" and child.restarts.in_a_row >= HOPELESS
+        if hopeless and not (child.was_ready and self._others_live(child)):
             log.critical(
                 "%s, for the %dth time in a row: giving up. The lines above say why it died",
                 how,
-                HOPELESS,
+                child.restarts.in_a_row,
             )
             self.stop("a connection process can't live", GAVE_UP)
             return
         log.error("%s; starting it again in %.1f s", how, delay)
         child.start_at = now + delay
+
+    def _others_live(self, connection: Child) -> bool:
+        """This one can't live for now.  Whether there is another one, for which it is worth to go
+        on."""
+        connection.failing = True
+        return not all(each.failing for each in self.connections.values())
 
     def _keep_time(self, now: float) -> None:
         for child in self._children:
@@ -314,7 +323,13 @@ class Supervisor:
 
     def _handle(self, child: Child, message: ControlMessage) -> None:
         match message:
-            case ConnectionStatus() | HostStatus():
+            case ConnectionStatus():
+                child.was_ready = True
+                child.heard = message.last_message > 0
+                if message.state == "connected":
+                    child.failing = False
+                self._reporter.note(child, message)
+            case HostStatus():
                 self._reporter.note(child, message)
             case Loaded():
                 if self._reloads.current is not None:
@@ -339,10 +354,11 @@ class Supervisor:
                 if reload is not None and reload.refused(child, text):
                     return
                 log.critical("%s", text)
-                if child.was_ready:
-                    # It has worked before: the stream goes on without it until it does again.
-                    return
-                self.stop(f"the {child} can't go on", exit_code)
+                # What has worked before is tried again, and the others go on meanwhile.
+                if not child.was_ready:
+                    self.stop(f"the {child} can't go on", exit_code)
+                elif child.kind == "connection" and not self._others_live(child):
+                    self.stop(f"the {child} can't go on", GAVE_UP)
             case StopRequest(reason):
                 self.stop(reason)
             case Ended(undelivered):

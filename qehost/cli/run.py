@@ -57,7 +57,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
     "--give-up-after",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="End (exit 5) when there was no connection for so long; by default never.",
+    help="End (exit 5) when no account had a connection for so long; by default never.",
 )
 @click.option("--strict", is_flag=True, help="Don't start (exit 3) if a plugin can't be used.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="From which level on.  [info]")

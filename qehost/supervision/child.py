@@ -33,10 +33,16 @@ class Child:
         self.ready = False
         """A host process whose plugins are started."""
         self.was_ready = False
+        """It worked once: a host's plugins were started, a connection's loop ran."""
+        self.failing = False
+        """A connection process that gave up, was refused or keeps dying, and has not been connected
+        since."""
+        self.heard = False
+        """A connection process to which the venue has sent something."""
         self.plugins: list[str] = []
         """Those of a host process that were started."""
         self.last_seq = 0
-        """Of a connection process: the last event at its last death."""
+        """Of a connection process: the last event when it was started."""
         self.quiet = 0
         """Ticks since it said something."""
         self.silent = False
@@ -77,7 +83,7 @@ class Child:
         self.control = Control(ours)
         self.since = time.time()
         self.quiet = 0
-        self.ready = self.silent = self.hung = False
+        self.ready = self.silent = self.hung = self.heard = False
 
     def _not_started(self, error: OSError) -> Error:
         return Error(f"the {self} can't be started: {error.strerror or error}")
