@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
@@ -59,7 +58,7 @@ CLOSED_BY, DRAINED_BY, KILLED_BY = 0.3, 0.85, 0.95
 class Supervisor:
     """Runs until a signal, `duration`, a plugin's request, or until it has to give up.
 
-    `run` returns the exit code.  Times are seconds.
+    `run` returns the exit code; `signals` are caught already.  Times are seconds.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class Supervisor:
         hosts: list[HostTask],
         *,
         drain_timeout: float,
+        signals: Signals,
         duration: float | None = None,
         reread: Callable[[], Reread] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -107,31 +107,31 @@ class Supervisor:
         self._tick_at = clock()
         self._stop_by: float | None = None
         self._killed = False
-        self._signals = Signals()
+        self._signals = signals
 
     @property
     def _children(self) -> list[Child]:
         return [*self.connections.values(), *self.hosts.values(), *self._reloads.children]
 
     def run(self) -> int:
-        with self._signals.caught() as wake:
-            self._upkeep.start()
-            try:
+        self._signals.heeded = True
+        self._upkeep.start()
+        try:
+            now = self.clock()
+            end = None if self.duration is None else now + self.duration
+            for child in (*self.hosts.values(), *self.connections.values()):
+                self._start(child)
+            while any(c.running or c.start_at is not None for c in self._children):
+                self._heed_signals()
                 now = self.clock()
-                end = None if self.duration is None else now + self.duration
-                for child in (*self.hosts.values(), *self.connections.values()):
-                    self._start(child)
-                while any(c.running or c.start_at is not None for c in self._children):
-                    self._heed_signals()
-                    now = self.clock()
-                    if end is not None and now >= end:
-                        end = None
-                        self.stop(f"--duration of {self.duration:g} s reached")
-                    self._keep_time(now)
-                    self._wait(wake, end)
-            finally:
-                self._end_at_once()
-                self._upkeep.stop()
+                if end is not None and now >= end:
+                    end = None
+                    self.stop(f"--duration of {self.duration:g} s reached")
+                self._keep_time(now)
+                self._wait(end)
+        finally:
+            self._end_at_once()
+            self._upkeep.stop()
         self._say_what_is_left()
         self._reporter.write({}, ended=self._reason)
         self._reporter.close()
@@ -289,7 +289,8 @@ class Supervisor:
 
     # --- the loop ------------------------------------------------------------------------
 
-    def _wait(self, wake: socket.socket, end: float | None) -> None:
+    def _wait(self, end: float | None) -> None:
+        wake = self._signals.wake
         sources: dict[object, Child] = {}
         for child in self._children:
             if child.process is not None and child.control is not None:

@@ -46,7 +46,7 @@ def command(folder: StateFolder, timeout: float) -> None:
         raise Error(
             f"no qehost runs with the state folder {folder.path}; name another with --state-dir"
         )
-    number = _state(folder).started + 1
+    number = _state(folder, pid).started + 1
     try:
         os.kill(pid, signal.SIGHUP)
     except ProcessLookupError:
@@ -64,7 +64,7 @@ def command(folder: StateFolder, timeout: float) -> None:
 
 def _outcome(folder: StateFolder, pid: int, number: int, until: float) -> ReloadState:
     """The state after this reload, once that has ended."""
-    while (state := _state(folder)).ended < number:
+    while (state := _state(folder, pid)).ended < number:
         if folder.holder() != pid:
             raise Error(f"process {pid} ended during the reload; its log says why")
         if time.monotonic() > until:
@@ -73,6 +73,10 @@ def _outcome(folder: StateFolder, pid: int, number: int, until: float) -> Reload
     return state
 
 
-def _state(folder: StateFolder) -> ReloadState:
+def _state(folder: StateFolder, pid: int) -> ReloadState:
     status = read_status(folder.status_file)
-    return status.reload if status is not None else ReloadState()
+    # Until the process has written its first, it is that of the run before; in a container that
+    # may have had the same id.
+    if status is None or status.pid != pid or status.ended:
+        return ReloadState()
+    return status.reload
