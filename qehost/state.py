@@ -19,6 +19,7 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -83,10 +84,13 @@ class StateFolder:
         """Make the folder if it does not exist.  Raises JournalError."""
         private_folder(self.path)
 
-    def holder(self) -> int:
-        """The process id of the qehost that works in this folder now, 0 if none does."""
+    def holder(self) -> int | None:
+        """The process id of the qehost that works in this folder now; None: none does.
+
+        0: one does, and its id is not known, since the disk was full when it started.
+        """
         lock = FileLock(self.path / "lock")
-        return lock.holder() if lock.is_held() else 0
+        return lock.holder() if lock.is_held() else None
 
     def lock(self) -> FileLock:
         """Take the folder for this process, until `release` or the process's end.
@@ -132,10 +136,12 @@ class FileLock:
                 time.sleep(0.02)
         self._fd = fd
         try:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            # In this order a full disk takes it where the file had an id before.
+            os.ftruncate(fd, os.pwrite(fd, f"{os.getpid()}\n".encode(), 0))
         except OSError:
-            pass  # On a full disk the lock still holds; only its holder's id can't be told.
+            # On a full disk the lock still holds; only its holder's id can't be told.
+            with suppress(OSError):
+                os.ftruncate(fd, 0)
         return True
 
     def is_ours(self) -> bool:
@@ -163,7 +169,7 @@ class FileLock:
         return False
 
     def holder(self) -> int:
-        """The process id in the file, 0 if there is none."""
+        """The process id in the file, 0 if there is none: the disk may have been full."""
         try:
             return int(self.path.read_text("ascii"))
         except (OSError, ValueError):

@@ -103,7 +103,7 @@ def _state_folder(folder: StateFolder) -> Iterator[Finding]:
         yield failed(subject, f"{path} can't be written: {error.strerror}")
         return
     holder = folder.holder()
-    by = f", in use by the qehost with process id {holder}" if holder else ""
+    by = "" if holder is None else f", in use by the qehost with process id {holder or 'unknown'}"
     yield ok(subject, f"{path}{by}")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:

@@ -42,9 +42,14 @@ def command(folder: StateFolder, timeout: float) -> None:
     SIGHUP to qehost does the same, and its log tells the outcome.
     """
     pid = folder.holder()
-    if not pid:
+    if pid is None:
         raise Error(
             f"no qehost runs with the state folder {folder.path}; name another with --state-dir"
+        )
+    if not pid:
+        raise Error(
+            f"the id of the qehost that runs with {folder.path} is not known, since the disk was "
+            "full when it started: send that process SIGHUP"
         )
     number = _state(folder, pid).started + 1
     try:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from click.testing import CliRunner
+from limits import no_room
 from msgspec.structs import replace
 from promise import Numbers, check
 from reloading import FRESH, reload, witness, words
@@ -278,6 +279,17 @@ def test_where_nothing_runs_there_is_nothing_to_reload(tmp_path: Path) -> None:
     )
     assert done.returncode == 3
     assert f"no qehost runs with the state folder {tmp_path}" in done.stderr
+
+
+def test_a_qehost_whose_id_is_not_known_is_not_taken_for_none(tmp_path: Path) -> None:
+    with no_room():
+        lock = StateFolder(tmp_path).lock()
+    try:
+        done = CliRunner().invoke(main, ["reload", "--state-dir", str(tmp_path)])
+    finally:
+        lock.release()
+    assert done.exit_code == 3
+    assert "is not known, since the disk was full when it started" in done.stderr
 
 
 def test_a_terminal_that_is_closed_does_not_end_it(tmp_path: Path, venue: Venue) -> None:
