@@ -379,15 +379,16 @@ class NewerFormat(JournalError):
 
 
 class StateFolderBusy(JournalError):
-    """Another process works in this state folder; `pid` is its process id."""
+    """Another process works in this state folder; `pid` is its process id, 0 if it is not known."""
 
     def __init__(self, path: str, pid: int) -> None:
-        super().__init__(path, f"in use by the qehost with process id {pid}")
+        super().__init__(path, f"in use by the qehost with process id {pid or 'unknown'}")
         self.pid = pid
 
     def __str__(self) -> str:
+        by = f"process {self.pid}" if self.pid else "another process"
         return (
-            f"the state folder {self.path} is in use by process {self.pid}: "
+            f"the state folder {self.path} is in use by {by}: "
             "stop that qehost first, or give this one a folder of its own with --state-dir"
         )
 

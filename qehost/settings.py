@@ -115,7 +115,8 @@ class ConnectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         ),
     ] = 0.0
     give_up_after: Annotated[
-        SecondsOrNever, Meta(description="Seconds without a connection before ending; 0: never.")
+        SecondsOrNever,
+        Meta(description="Seconds without a connection of any account before ending; 0: never."),
     ] = 0.0
     max_message: Annotated[
         int, Meta(ge=65_536, description="Bytes; a longer message ends the connection.")

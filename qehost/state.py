@@ -19,6 +19,7 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -49,6 +50,16 @@ class StateFolder:
     def dead_letters_file(self) -> Path:
         return self.path / "dead-letters.db"
 
+    def has_dead_letters(self) -> bool:
+        """Raises JournalError where this user may not look."""
+        try:
+            self.dead_letters_file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise trouble(self.dead_letters_file, error) from error
+        return True
+
     def journal(self, account: str) -> Path:
         """The folder of an account's journal."""
         return self.path / "accounts" / _part(account) / "journal"
@@ -73,10 +84,13 @@ class StateFolder:
         """Make the folder if it does not exist.  Raises JournalError."""
         private_folder(self.path)
 
-    def holder(self) -> int:
-        """The process id of the qehost that works in this folder now, 0 if none does."""
+    def holder(self) -> int | None:
+        """The process id of the qehost that works in this folder now; None: none does.
+
+        0: one does, and its id is not known, since the disk was full when it started.
+        """
         lock = FileLock(self.path / "lock")
-        return lock.holder() if lock.is_held() else 0
+        return lock.holder() if lock.is_held() else None
 
     def lock(self) -> FileLock:
         """Take the folder for this process, until `release` or the process's end.
@@ -122,10 +136,12 @@ class FileLock:
                 time.sleep(0.02)
         self._fd = fd
         try:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            # In this order a full disk takes it where the file had an id before.
+            os.ftruncate(fd, os.pwrite(fd, f"{os.getpid()}\n".encode(), 0))
         except OSError:
-            pass  # On a full disk the lock still holds; only its holder's id can't be told.
+            # On a full disk the lock still holds; only its holder's id can't be told.
+            with suppress(OSError):
+                os.ftruncate(fd, 0)
         return True
 
     def is_ours(self) -> bool:
@@ -153,7 +169,7 @@ class FileLock:
         return False
 
     def holder(self) -> int:
-        """The process id in the file, 0 if there is none."""
+        """The process id in the file, 0 if there is none: the disk may have been full."""
         try:
             return int(self.path.read_text("ascii"))
         except (OSError, ValueError):
@@ -172,15 +188,16 @@ def private_folder(path: Path) -> None:
     """
     missing = []
     folder = path
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
     try:
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
+        is_folder = path.is_dir()
     except OSError as error:
         raise JournalError(str(path), f"the folder can't be made: {error.strerror}") from error
-    if not path.is_dir():
+    if not is_folder:
         raise JournalError(str(path), "must be a folder, but it is a file")
 
 

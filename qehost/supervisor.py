@@ -8,16 +8,13 @@ second it looks at the calls that go on and writes the status.  The parts stand 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import signal
-import socket
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
 
 from qehost.config import seconds
 from qehost.control import (
-    Attach,
     ConnectionStatus,
     ConnectionTask,
     ControlMessage,
@@ -31,11 +28,11 @@ from qehost.control import (
     Stop,
     StopRequest,
 )
-from qehost.errors import ProcessDied
+from qehost.errors import Error, ProcessDied
 from qehost.journal.high_water import read_high_water
 from qehost.state import StateFolder
-from qehost.supervision.child import Child
-from qehost.supervision.deaths import Deaths, where
+from qehost.supervision.child import Child, link
+from qehost.supervision.deaths import Deaths, heard, where
 from qehost.supervision.reload import Reread
 from qehost.supervision.reloads import Reloads
 from qehost.supervision.reporter import Reporter
@@ -48,7 +45,8 @@ __all__ = ["GAVE_UP", "Supervisor"]
 log = logging.getLogger("qehost.supervisor")
 
 GAVE_UP = 5
-# A connection process that dies this often without having lived for a minute can't live at all.
+# A connection process that dies this often without having lived for a minute, or heard anything of
+# the venue, can't live at all.
 HOPELESS = 5
 TICK = 1.0
 # So many ticks without a word, of which there should be one a second, and it stands still.
@@ -60,7 +58,7 @@ CLOSED_BY, DRAINED_BY, KILLED_BY = 0.3, 0.85, 0.95
 class Supervisor:
     """Runs until a signal, `duration`, a plugin's request, or until it has to give up.
 
-    `run` returns the exit code.  Times are seconds.
+    `run` returns the exit code; `signals` are caught already.  Times are seconds.
     """
 
     def __init__(
@@ -69,6 +67,7 @@ class Supervisor:
         hosts: list[HostTask],
         *,
         drain_timeout: float,
+        signals: Signals,
         duration: float | None = None,
         reread: Callable[[], Reread] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -108,31 +107,31 @@ class Supervisor:
         self._tick_at = clock()
         self._stop_by: float | None = None
         self._killed = False
-        self._signals = Signals()
+        self._signals = signals
 
     @property
     def _children(self) -> list[Child]:
         return [*self.connections.values(), *self.hosts.values(), *self._reloads.children]
 
     def run(self) -> int:
-        with self._signals.caught() as wake:
-            self._upkeep.start()
-            try:
+        self._signals.heeded = True
+        self._upkeep.start()
+        try:
+            now = self.clock()
+            end = None if self.duration is None else now + self.duration
+            for child in (*self.hosts.values(), *self.connections.values()):
+                self._start(child)
+            while any(c.running or c.start_at is not None for c in self._children):
+                self._heed_signals()
                 now = self.clock()
-                end = None if self.duration is None else now + self.duration
-                for child in (*self.hosts.values(), *self.connections.values()):
-                    self._start(child)
-                while any(c.running or c.start_at is not None for c in self._children):
-                    self._heed_signals()
-                    now = self.clock()
-                    if end is not None and now >= end:
-                        end = None
-                        self.stop(f"--duration of {self.duration:g} s reached")
-                    self._keep_time(now)
-                    self._wait(wake, end)
-            finally:
-                self._end_at_once()
-                self._upkeep.stop()
+                if end is not None and now >= end:
+                    end = None
+                    self.stop(f"--duration of {self.duration:g} s reached")
+                self._keep_time(now)
+                self._wait(end)
+        finally:
+            self._end_at_once()
+            self._upkeep.stop()
         self._say_what_is_left()
         self._reporter.write({}, ended=self._reason)
         self._reporter.close()
@@ -158,18 +157,25 @@ class Supervisor:
     # --- children ------------------------------------------------------------------------
 
     def _start(self, child: Child) -> None:
-        child.start(self.clock())
+        now = self.clock()
+        if child.kind == "connection":
+            child.last_seq = read_high_water(self.folder.journal(child.name))
+        try:
+            child.start(now)
+        except Error as error:
+            self._start_again(child, str(error), now)
+            return
         if child.kind == "host":
             self._give_queues(child)
             if not self._held_back(child):
                 child.send(Go())
         else:
             for host in self.hosts.values():
-                _link(child, host)
+                link(child, host)
 
     def _give_queues(self, host: Child) -> None:
         for connection in self.connections.values():
-            _link(connection, host)
+            link(connection, host)
 
     def _ended(self, child: Child) -> None:
         hung, started_at = child.hung, child.restarts.started_at
@@ -189,23 +195,33 @@ class Supervisor:
             died += where(found.call)
             progressed = found.progressed
         elif child.kind == "connection":
-            last_seq = read_high_water(self.folder.journal(child.name))
-            progressed, child.last_seq = last_seq > child.last_seq, last_seq
+            progressed = child.heard or heard(self.folder, child.name, child.last_seq)
         if self._stop_by is not None:
             if code and not self._killed:
                 log.error("%s", died)
             return
+        self._start_again(child, died, now, progressed=progressed)
+
+    def _start_again(self, child: Child, how: str, now: float, *, progressed: bool = False) -> None:
+        """After a while.  `how` says why: it died, or could not even be started."""
         delay = child.restarts.died(now, progressed=progressed)
-        if child.kind == "connection" and child.restarts.in_a_row >= HOPELESS:
+        hopeless = child.kind == "connection" and child.restarts.in_a_row >= HOPELESS
+        if hopeless and not (child.was_ready and self._others_live(child)):
             log.critical(
                 "%s, for the %dth time in a row: giving up. The lines above say why it died",
-                died,
-                HOPELESS,
+                how,
+                child.restarts.in_a_row,
             )
             self.stop("a connection process can't live", GAVE_UP)
             return
-        log.error("%s; starting it again in %.1f s", died, delay)
+        log.error("%s; starting it again in %.1f s", how, delay)
         child.start_at = now + delay
+
+    def _others_live(self, connection: Child) -> bool:
+        """This one can't live for now.  Whether there is another one, for which it is worth to go
+        on."""
+        connection.failing = True
+        return not all(each.failing for each in self.connections.values())
 
     def _keep_time(self, now: float) -> None:
         for child in self._children:
@@ -273,7 +289,8 @@ class Supervisor:
 
     # --- the loop ------------------------------------------------------------------------
 
-    def _wait(self, wake: socket.socket, end: float | None) -> None:
+    def _wait(self, end: float | None) -> None:
+        wake = self._signals.wake
         sources: dict[object, Child] = {}
         for child in self._children:
             if child.process is not None and child.control is not None:
@@ -307,7 +324,13 @@ class Supervisor:
 
     def _handle(self, child: Child, message: ControlMessage) -> None:
         match message:
-            case ConnectionStatus() | HostStatus():
+            case ConnectionStatus():
+                child.was_ready = True
+                child.heard = message.last_message > 0
+                if message.state == "connected":
+                    child.failing = False
+                self._reporter.note(child, message)
+            case HostStatus():
                 self._reporter.note(child, message)
             case Loaded():
                 if self._reloads.current is not None:
@@ -332,10 +355,11 @@ class Supervisor:
                 if reload is not None and reload.refused(child, text):
                     return
                 log.critical("%s", text)
-                if child.was_ready:
-                    # It has worked before: the stream goes on without it until it does again.
-                    return
-                self.stop(f"the {child} can't go on", exit_code)
+                # What has worked before is tried again, and the others go on meanwhile.
+                if not child.was_ready:
+                    self.stop(f"the {child} can't go on", exit_code)
+                elif child.kind == "connection" and not self._others_live(child):
+                    self.stop(f"the {child} can't go on", GAVE_UP)
             case StopRequest(reason):
                 self.stop(reason)
             case Ended(undelivered):
@@ -379,17 +403,3 @@ class Supervisor:
             self._end_at_once()
             self.exit_code = 128 + stops[0]
             stops.clear()
-
-
-def _link(connection: Child, host: Child) -> None:
-    """Give both processes their ends of a new queue."""
-    if connection.control is None or host.control is None:
-        return
-    for child in (connection, host):
-        if not child.takes():
-            log.error("the %s has not read its messages for long: killed", child)
-            child.kill()
-            return
-    reader, writer = multiprocessing.Pipe(duplex=False)
-    host.control.send_queue(Attach(connection.name), reader)
-    connection.control.send_queue(Attach(host.name), writer)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import no_room
 
 from qehost.errors import JournalError, StateFolderBusy
 from qehost.state import StateFolder, private_folder
@@ -24,6 +25,21 @@ def test_a_second_qehost_is_refused_with_the_firsts_process_id(tmp_path: Path) -
     assert caught.value.pid == os.getpid()
     lock.release()
     StateFolder(tmp_path / "state").lock().release()
+
+
+def test_on_a_full_disk_it_is_seen_that_one_works_there_though_not_which(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    assert folder.holder() is None
+    with no_room():
+        lock = folder.lock()
+    assert folder.holder() == 0
+    with pytest.raises(StateFolderBusy, match="in use by another process"):
+        folder.lock()
+    lock.release()
+    assert folder.holder() is None
+    lock = folder.lock()
+    assert folder.holder() == os.getpid()
+    lock.release()
 
 
 def test_the_lock_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
@@ -71,3 +87,16 @@ def test_accounts_and_processes_are_found_by_their_names(tmp_path: Path) -> None
         private_folder(folder.journal(name))
         private_folder(folder.marks(name).parent)
     assert folder.accounts() == folder.processes() == ["..", "a/b", "main"]
+
+
+def test_a_folder_that_this_user_may_not_look_into_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(JournalError, match="can't be made: Permission denied"):
+        private_folder(tmp_path / "a" / "b")
+    with pytest.raises(JournalError, match="Permission denied"):
+        StateFolder(tmp_path).has_dead_letters()

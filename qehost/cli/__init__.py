@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +37,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name == "run":
+            # A terminal that is closed must not end it, not even while it is imported.
+            signal.signal(signal.SIGHUP, lambda *_: None)
         module = import_module(f"qehost.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command

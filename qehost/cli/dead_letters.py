@@ -38,7 +38,7 @@ def dead_letters(
     """
     if retry and purge:
         raise click.UsageError("--retry and --purge do not go together.")
-    if not folder.dead_letters_file.exists():
+    if not folder.has_dead_letters():
         if ids or set(retry) - {"all"} or set(purge) - {"all", "delivered"}:
             raise click.UsageError(f"There are no dead letters in {folder.path}.")
         click.echo("[]" if as_json else "No dead letters.")

@@ -103,7 +103,7 @@ def _state_folder(folder: StateFolder) -> Iterator[Finding]:
         yield failed(subject, f"{path} can't be written: {error.strerror}")
         return
     holder = folder.holder()
-    by = f", in use by the qehost with process id {holder}" if holder else ""
+    by = "" if holder is None else f", in use by the qehost with process id {holder or 'unknown'}"
     yield ok(subject, f"{path}{by}")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
@@ -126,8 +126,6 @@ def _disk(folder: StateFolder) -> Finding:
 
 def _journal(folder: StateFolder, account: str) -> Finding:
     subject, path = f"journal {account}", folder.journal(account)
-    if not path.exists():
-        return ok(subject, "empty: nothing was received yet")
     try:
         with JournalReader(path) as journal:
             newest = next(journal.scan(newest_first=True), None)
@@ -140,13 +138,15 @@ def _journal(folder: StateFolder, account: str) -> Finding:
             f"{span(newest.first_seq, newest.last_seq)} can't be read: {newest.error}",
             "what can be read is delivered; a new run goes on in a new file",
         )
+    if not last:
+        return ok(subject, "empty: nothing was received yet")
     return ok(subject, f"events up to {last:,}, {_size(size)}")
 
 
 def _dead_letters(folder: StateFolder) -> Iterator[Finding]:
-    if not folder.dead_letters_file.exists():
-        return
     try:
+        if not folder.has_dead_letters():
+            return
         with DeadLetters(folder.dead_letters_file) as letters:
             counts = letters.counts()
     except JournalError as error:
@@ -161,8 +161,8 @@ def _dead_letters(folder: StateFolder) -> Iterator[Finding]:
 
 
 def _nearest(path: Path) -> Path:
-    """The path itself, or the folder above it that exists."""
-    return next(each for each in (path, *path.parents) if each.exists())
+    """The path itself, or the folder above it that exists, as far as this user may see."""
+    return next(each for each in (path, *path.parents) if os.path.exists(each))
 
 
 def _size(size: float) -> str:

@@ -42,11 +42,16 @@ def command(folder: StateFolder, timeout: float) -> None:
     SIGHUP to qehost does the same, and its log tells the outcome.
     """
     pid = folder.holder()
-    if not pid:
+    if pid is None:
         raise Error(
             f"no qehost runs with the state folder {folder.path}; name another with --state-dir"
         )
-    number = _state(folder).started + 1
+    if not pid:
+        raise Error(
+            f"the id of the qehost that runs with {folder.path} is not known, since the disk was "
+            "full when it started: send that process SIGHUP"
+        )
+    number = _state(folder, pid).started + 1
     try:
         os.kill(pid, signal.SIGHUP)
     except ProcessLookupError:
@@ -64,7 +69,7 @@ def command(folder: StateFolder, timeout: float) -> None:
 
 def _outcome(folder: StateFolder, pid: int, number: int, until: float) -> ReloadState:
     """The state after this reload, once that has ended."""
-    while (state := _state(folder)).ended < number:
+    while (state := _state(folder, pid)).ended < number:
         if folder.holder() != pid:
             raise Error(f"process {pid} ended during the reload; its log says why")
         if time.monotonic() > until:
@@ -73,6 +78,10 @@ def _outcome(folder: StateFolder, pid: int, number: int, until: float) -> Reload
     return state
 
 
-def _state(folder: StateFolder) -> ReloadState:
+def _state(folder: StateFolder, pid: int) -> ReloadState:
     status = read_status(folder.status_file)
-    return status.reload if status is not None else ReloadState()
+    # Until the process has written its first, it is that of the run before; in a container that
+    # may have had the same id.
+    if status is None or status.pid != pid or status.ended:
+        return ReloadState()
+    return status.reload

@@ -23,6 +23,7 @@ from qehost.host.finding import find
 from qehost.logs import LogSettings, hold_nobody_up, secrets_of, set_up
 from qehost.state import StateFolder
 from qehost.supervision.placing import place_cursors
+from qehost.supervision.signals import Signals
 from qehost.supervisor import Supervisor
 
 __all__ = ["command"]
@@ -57,7 +58,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
     "--give-up-after",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="End (exit 5) when there was no connection for so long; by default never.",
+    help="End (exit 5) when no account had a connection for so long; by default never.",
 )
 @click.option("--strict", is_flag=True, help="Don't start (exit 3) if a plugin can't be used.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="From which level on.  [info]")
@@ -79,7 +80,10 @@ def command(
     """
     if faults and not simulate:
         raise click.UsageError("--fault is for the local venue: it needs --simulate")
+    signals = Signals()
     with ExitStack() as stack:
+        # Before the lock is taken: by it others find the process to send them to.
+        stack.enter_context(signals.caught())
         if simulate:
             from qehost.cli.simulated import simulated_venue
 
@@ -112,6 +116,7 @@ def command(
             connection_tasks(settings, log_settings),
             hosts,
             drain_timeout=settings.host.drain_timeout,
+            signals=signals,
             duration=duration,
             reread=Rereader(config_file, flags, specs, strict, settings, log_settings),
         )

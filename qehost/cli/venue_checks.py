@@ -27,12 +27,12 @@ def venue_checks(
     connection: ConnectionSettings,
     *,
     make_key: bool,
-    running: int,
+    running: int | None,
 ) -> Iterator[Finding]:
     """Each as soon as it is known.
 
-    A new listen key ends the one in use, so one is made only with `make_key`, and not while
-    `running` (a process id) is not 0.
+    A new listen key ends the one in use, so one is made only with `make_key`, and not while a
+    process is `running` (its id; 0: not known).
     """
     api = account_api(account)
     try:
@@ -47,12 +47,12 @@ def venue_checks(
             yield credentials
         if not make_key:
             yield _stream_without_key(name, account, connection)
-        elif running:
+        elif running is not None:
             yield Finding(
                 f"stream {name}",
                 "skipped",
-                f"process {running} runs with this state folder, and a new listen key would end "
-                "its stream",
+                f"{f'process {running}' if running else 'a qehost'} runs with this state folder, "
+                "and a new listen key would end its stream",
                 "leave out --listen-key-test, or stop it first",
             )
         elif credentials.state != "ok":

@@ -24,7 +24,7 @@ from qehost.host.compatibility import own_requirements
 from qehost.names import canonical, suggestion
 from qehost.settings import PluginSettings
 
-__all__ = ["Candidate", "check_specs", "find", "installed"]
+__all__ = ["Candidate", "check_specs", "find", "find_what_is_left", "installed"]
 
 logger = logging.getLogger("qehost.host.finding")
 
@@ -94,6 +94,35 @@ def find(
 def check_specs(specs: Sequence[str], settings: Mapping[str, PluginSettings]) -> None:
     """Raise what `find` would raise, where no plugin may be imported."""
     find(specs, settings)
+
+
+def find_what_is_left(
+    specs: Sequence[str], settings: Mapping[str, PluginSettings]
+) -> list[Candidate]:
+    """`find`, without the specs and sections that fit nothing any more.
+
+    They were right when qehost started.  A plugin that was uninstalled since must not keep the
+    others from being started again.
+    """
+    try:
+        return find(specs, settings)
+    except (UnknownPlugin, ConfigError):
+        found = list(installed())
+    gone: set[str] = set()
+    # What is blocked may be named by another one.
+    for spec in sorted(specs, key=lambda spec: spec.startswith("no:")):
+        try:
+            if spec.startswith("no:"):
+                _refuse_unknown_blocks([spec], found)
+            elif new := _by_module(spec, found):
+                found.append(new)
+        except UnknownPlugin:
+            gone.add(spec)
+    known = {canonical(each.name) for each in found}
+    return find(
+        [spec for spec in specs if spec not in gone],
+        {name: section for name, section in settings.items() if canonical(name) in known},
+    )
 
 
 def installed() -> Iterator[Candidate]:

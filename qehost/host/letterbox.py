@@ -7,6 +7,7 @@ Nothing here raises: a full disk costs the record of a failure, not the events o
 from __future__ import annotations
 
 import logging
+import os
 import time
 import traceback
 from collections import deque
@@ -100,7 +101,7 @@ class LetterBox:
 
         One at a time: should the process die of it, the others are still to be delivered.
         """
-        if not self._path.exists() or time.monotonic() < self._retry_at:
+        if not os.path.exists(self._path) or time.monotonic() < self._retry_at:
             return None
         try:
             return next(iter(self._opened().take(plugins, limit=1)), None)
@@ -117,7 +118,7 @@ class LetterBox:
     def quarantined(self, account: str, after_seq: int) -> dict[int, set[str]]:
         """The events that killed a process: `seq` → the plugins that they pass over."""
         found: dict[int, set[str]] = {}
-        if self._path.exists():
+        if os.path.exists(self._path):
             try:
                 for plugin, seq in self._opened().quarantined(account, after_seq):
                     found.setdefault(seq, set()).add(plugin)

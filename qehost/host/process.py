@@ -41,7 +41,7 @@ from qehost.errors import GapError, JournalError, NewerFormat, PluginError
 from qehost.host.apis import Apis
 from qehost.host.cursors import Marks
 from qehost.host.dispatch import HOOKS
-from qehost.host.finding import Candidate, find
+from qehost.host.finding import Candidate, find_what_is_left
 from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
@@ -85,6 +85,8 @@ class Host:
         plugins = self._load(folder.marks(task.name))
         hide(secrets_in(plugins.configs.values()))
         problems = {r.name: str(PluginError(r.name, r.why, r.distribution)) for r in plugins.failed}
+        for name in set(task.wanted).difference(report.name for report in plugins.reports):
+            problems[name] = str(PluginError(name, "it is not installed any more"))
         if task.strict and problems:
             told = "\n".join(problems.values())
             self._refuse(f"--strict, and a plugin can't be used:\n{told}")
@@ -121,7 +123,7 @@ class Host:
         """Load the plugins.  The marks say which is being loaded, should the process die of it."""
         found = [
             candidate
-            for candidate in find(self.task.specs, self.task.plugins)
+            for candidate in find_what_is_left(self.task.specs, self.task.plugins)
             if candidate.settings.process == self.task.name
         ]
         names = [candidate.name for candidate in found]

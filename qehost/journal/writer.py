@@ -178,10 +178,9 @@ class Journal:
         private_folder(self.folder)
         self._lock.release()
         if not self._lock.acquire(wait):
-            raise _Busy(
-                str(self.folder),
-                f"process {self._lock.holder()} writes here already: stop it first",
-            )
+            holder = self._lock.holder()
+            who = f"process {holder}" if holder else "another process"
+            raise _Busy(str(self.folder), f"{who} writes here already: stop it first")
 
     def _take_folder(self) -> None:
         """Make the folder this process's own, again if somebody took it away.

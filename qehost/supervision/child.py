@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import time
 from multiprocessing.context import SpawnProcess
 
 from qehost import children
-from qehost.control import ConnectionTask, Control, ControlMessage, HostTask
+from qehost.control import Attach, ConnectionTask, Control, ControlMessage, HostTask
+from qehost.errors import Error
 from qehost.restarts import Restarts
 
-__all__ = ["Child"]
+__all__ = ["Child", "link"]
+
+log = logging.getLogger("qehost.supervisor")
 
 
 class Child:
@@ -29,10 +33,16 @@ class Child:
         self.ready = False
         """A host process whose plugins are started."""
         self.was_ready = False
+        """It worked once: a host's plugins were started, a connection's loop ran."""
+        self.failing = False
+        """A connection process that gave up, was refused or keeps dying, and has not been connected
+        since."""
+        self.heard = False
+        """A connection process to which the venue has sent something."""
         self.plugins: list[str] = []
         """Those of a host process that were started."""
         self.last_seq = 0
-        """Of a connection process: the last event at its last death."""
+        """Of a connection process: the last event when it was started."""
         self.quiet = 0
         """Ticks since it said something."""
         self.silent = False
@@ -53,16 +63,30 @@ class Child:
         return (self.process.pid or 0) if self.process is not None else 0
 
     def start(self, now: float) -> None:
-        ours, theirs = multiprocessing.Pipe()
-        self.process = children.start(f"{self.kind}-{self.name}", self.module, self.task, theirs)
-        # Only the child may hold its end: otherwise its death would not show as an end of file.
-        theirs.close()
-        self.control = Control(ours)
+        """Raises Error where the system has no process or no file left to give."""
         self.start_at = None
+        self.restarts.started(now)
+        try:
+            ours, theirs = multiprocessing.Pipe()
+        except OSError as error:
+            raise self._not_started(error) from error
+        try:
+            self.process = children.start(
+                f"{self.kind}-{self.name}", self.module, self.task, theirs
+            )
+        except OSError as error:
+            ours.close()
+            raise self._not_started(error) from error
+        finally:
+            # Only the child may hold its end: otherwise its death would not show as an end of file.
+            theirs.close()
+        self.control = Control(ours)
         self.since = time.time()
         self.quiet = 0
-        self.ready = self.silent = self.hung = False
-        self.restarts.started(now)
+        self.ready = self.silent = self.hung = self.heard = False
+
+    def _not_started(self, error: OSError) -> Error:
+        return Error(f"the {self} can't be started: {error.strerror or error}")
 
     def takes(self) -> bool:
         """Whether it reads what is sent to it."""
@@ -96,3 +120,27 @@ class Child:
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
+
+
+def link(connection: Child, host: Child) -> None:
+    """Give both processes their ends of a new queue.  One that can't be given its end is killed:
+    without it, it would stand there for nothing."""
+    if connection.control is None or host.control is None:
+        return
+    for child in (connection, host):
+        if not child.takes():
+            log.error("the %s has not read its messages for long: killed", child)
+            child.kill()
+            return
+    try:
+        reader, writer = multiprocessing.Pipe(duplex=False)
+    except OSError as error:
+        log.error("the %s gets no queue (%s): killed", host, error.strerror)
+        host.kill()
+        return
+    given = host.control.send_queue(Attach(connection.name), reader)
+    taken = connection.control.send_queue(Attach(host.name), writer)
+    for child, has_it in ((host, given), (connection, taken)):
+        if not has_it and not child.has_ended():
+            log.error("the %s was not given its queue: killed", child)
+            child.kill()

@@ -1,4 +1,7 @@
-"""What a host process died of: which plugin, which hook, which event; and what follows from it."""
+"""What a host process died of: which plugin, which hook, which event; and what follows from it.
+
+Of a connection process: whether it got anything done before.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from qehost.host.dead_letters import DeadLetters
 from qehost.host.poison import Death, Poison
 from qehost.journal.layout import Batch
 from qehost.journal.reader import JournalReader
-from qehost.records import decode_events, encode_events
+from qehost.records import Texts, decode_events, decode_records, encode_events
 from qehost.state import StateFolder
 
-__all__ = ["Deaths", "Inquest", "event_bytes", "where"]
+__all__ = ["Deaths", "Inquest", "event_bytes", "heard", "where"]
 
 log = logging.getLogger("qehost.supervisor")
 
@@ -131,3 +134,21 @@ def event_bytes(folder: StateFolder, account: str, seq: int) -> bytes | None:
                 return None
             return encode_events(found) if found else None
     return None
+
+
+def heard(folder: StateFolder, account: str, after_seq: int) -> bool:
+    """Whether the venue sent anything that stands in the journal after that event.
+
+    What a connection process tells of itself (connected, disconnected, errors) is nothing that it
+    got done: it would count as alive while it dies at each connection.
+    """
+    try:
+        with JournalReader(folder.journal(account)) as journal:
+            return any(
+                isinstance(record, Texts) or record.raw
+                for part in journal.read(after_seq, 1)
+                if isinstance(part, Batch)
+                for record in decode_records(part.events)
+            )
+    except (JournalError, msgspec.DecodeError):
+        return False

@@ -17,7 +17,7 @@ from qehost.errors import JournalError
 from qehost.host.cursors import Marks, MarksView, Standing
 from qehost.journal.high_water import raise_high_water
 from qehost.journal.reader import JournalReader
-from qehost.state import StateFolder, private_folder
+from qehost.state import StateFolder, private_folder, trouble
 from qehost.supervision.boot import started_anew
 
 __all__ = ["forget_moved", "last_seq_of", "place", "place_cursors", "standing_of"]
@@ -62,6 +62,9 @@ def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> N
         marks.close()
     except JournalError as error:
         log.error("%s", error)
+    except OSError as error:
+        # The disk did not take the marks; that is no reason to end what runs.
+        log.error("%s", trouble(folder.marks(task.name), error))
 
 
 def last_seq_of(folder: StateFolder, account: str, had: int) -> int:

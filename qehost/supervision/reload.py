@@ -19,6 +19,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from qehost.control import Go, HostTask, Loaded, Stop
+from qehost.errors import Error
 from qehost.host.cursors import Standing
 from qehost.state import StateFolder
 from qehost.supervision.child import Child
@@ -77,8 +78,11 @@ class Reload:
         self._stood: dict[str, Standing | None] = {}
         self._handing_over = False
         self._starting = False
-        for child in self._new.values():
-            child.start(now)
+        try:
+            for child in self._new.values():
+                child.start(now)
+        except Error as error:
+            self._refuse(str(error))
 
     @property
     def children(self) -> list[Child]:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from importlib import metadata
+from pathlib import Path
 
 from qehost.control import ConnectionStatus, HostStatus
 from qehost.errors import JournalError
@@ -51,7 +52,7 @@ class Reporter:
         self._problem = ""
         self.reload = ReloadState()
         self._letters: Counter[str] = Counter()
-        self._letters_at: tuple[int, ...] = ()
+        self._letters_at = (0, 0)
 
     def note(self, child: Child, said: ConnectionStatus | HostStatus) -> None:
         self._said[child] = said
@@ -157,9 +158,8 @@ class Reporter:
 
     def _count_letters(self) -> None:
         path = self._folder.dead_letters_file
-        files = (path, path.with_name(f"{path.name}-wal"))
-        written_at = tuple(file.stat().st_mtime_ns for file in files if file.exists())
-        if not path.exists() or written_at == self._letters_at:
+        written_at = _written_at(path), _written_at(path.with_name(f"{path.name}-wal"))
+        if not written_at[0] or written_at == self._letters_at:
             return
         try:
             with DeadLetters(path, busy_timeout=0.1) as letters:
@@ -180,3 +180,11 @@ class Reporter:
             slowest=found.slowest / 1e9,
             dead_letters=self._letters[found.plugin],
         )
+
+
+def _written_at(path: Path) -> int:
+    """Epoch ns; 0 where it is not there, or this user may not see whether it is."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

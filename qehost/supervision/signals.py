@@ -16,24 +16,31 @@ __all__ = ["Signals"]
 
 
 class Signals:
-    """What came in since it was looked at."""
+    """What came in since it was looked at.
+
+    They are caught from the start on, before anybody looks: a reload is kept until then, and what
+    ends the program ends it where it stands, with exit code 0.
+    """
 
     def __init__(self) -> None:
         self.stops: list[int] = []
         """SIGINT and SIGTERM, in order."""
         self.reload = False
+        self.heeded = False
+        """Somebody looks from now on."""
 
     @contextmanager
-    def caught(self) -> Iterator[socket.socket]:
-        """Catch them while the block runs; each makes the yielded socket readable."""
+    def caught(self) -> Iterator[None]:
+        """Catch them while the block runs; each makes the socket `wake` readable."""
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
         numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
         before = {number: signal.signal(number, self._note) for number in numbers}
         wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        self.wake = ours
         try:
-            yield ours
+            yield
         finally:
             signal.set_wakeup_fd(wakeup)
             for number, handler in before.items():
@@ -46,3 +53,5 @@ class Signals:
             self.reload = True
         else:
             self.stops.append(number)
+            if not self.heeded:
+                raise SystemExit(0)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import random
+import resource
+import shutil
 import signal
 from pathlib import Path
 
 from promise import Numbers, check, cursor, dead_letters, last_seq
+from reloading import reload
 from running import QUICK, Run
 
 from qehost.host.dead_letters import DeadLetters
@@ -302,3 +305,49 @@ process = "own"
         assert run.stop() == 0
         check(run)
         assert run.logged("host process own: [0-9]+ events were not delivered in time")
+
+
+def test_while_the_system_has_no_process_to_give_the_stream_goes_on_and_the_host_is_tried_again(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        pid = run.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        # Enough for what it does besides.
+        limit = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+        os.kill(run.pids()["host main"], signal.SIGKILL)
+        run.wait_for(lambda: len(run.logged("host process main can't be started")) > 1)
+        assert reload(run).returncode == 1
+        numbers = Numbers(venue, rate=1)
+        numbers.push(5)
+        run.wait_for(lambda: last_seq(run) == 6, "the journal")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        numbers.wait_for_all(run)
+        assert len(run.records("on_connected")) == 1
+        assert run.stop() == 0
+        check(run)
+
+
+def test_a_plugin_that_is_uninstalled_is_named_at_the_next_start_and_the_others_run(
+    tmp_path: Path, venue: Venue
+) -> None:
+    site = tmp_path / "site"
+    metadata = site / "extra-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "extra_module.py").write_text("def on_status(status): ...")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[qehost]\nextra = extra_module\n")
+    path = {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
+    config = "[plugins.extra]\norder = 1\n"
+    with Run(tmp_path, venue=venue, settings=QUICK, config=config, env=path) as run:
+        run.wait_for(lambda: run.logged("runs .*extra"))
+        shutil.rmtree(metadata)
+        os.kill(run.pids()["host main"], signal.SIGKILL)
+        numbers = Numbers(venue, rate=1)
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        assert run.logged("ERROR.*plugin extra: it is not installed any more")
+        assert run.stop() == 0
+        check(run)

@@ -14,11 +14,17 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from click.testing import CliRunner
+from limits import no_room
+from msgspec.structs import replace
 from promise import Numbers, check
 from reloading import FRESH, reload, witness, words
 from running import QEHOST, QUICK, Run
 
+from qehost.cli import main
 from qehost.simulator import Venue
+from qehost.state import StateFolder
+from qehost.status import ReloadState, Status, write_status
 
 BESIDE = ("-p", "beside:Witness")
 
@@ -275,6 +281,17 @@ def test_where_nothing_runs_there_is_nothing_to_reload(tmp_path: Path) -> None:
     assert f"no qehost runs with the state folder {tmp_path}" in done.stderr
 
 
+def test_a_qehost_whose_id_is_not_known_is_not_taken_for_none(tmp_path: Path) -> None:
+    with no_room():
+        lock = StateFolder(tmp_path).lock()
+    try:
+        done = CliRunner().invoke(main, ["reload", "--state-dir", str(tmp_path)])
+    finally:
+        lock.release()
+    assert done.exit_code == 3
+    assert "is not known, since the disk was full when it started" in done.stderr
+
+
 def test_a_terminal_that_is_closed_does_not_end_it(tmp_path: Path, venue: Venue) -> None:
     """The kernel sends SIGHUP, and every write to the terminal fails from then on."""
     ours, theirs = pty.openpty()
@@ -315,6 +332,59 @@ def test_a_terminal_that_is_closed_does_not_end_it(tmp_path: Path, venue: Venue)
     finally:
         process.kill()
         process.wait()
+
+
+def test_signals_are_heeded_from_the_start_on(tmp_path: Path, venue: Venue) -> None:
+    """A terminal that is closed early, a service manager that reloads what it has just started."""
+    with start(tmp_path, venue) as run:
+        own = Path(f"/proc/{run.process.pid}/status")
+        wait_until(lambda: caught(own, signal.SIGHUP))
+        wait_until(lambda: hang_up(run) and bool(run.records("on_connected")))
+        run.wait_for(lambda: run.logged("reloaded"), "a reload")
+        assert run.stop() == 0
+        check(run)
+
+
+def test_what_is_told_to_end_while_it_starts_ends_with_0(tmp_path: Path, venue: Venue) -> None:
+    with start(tmp_path, venue) as run:
+        wait_until(lambda: StateFolder(run.state).holder() == run.process.pid)
+        assert run.stop() == 0
+        assert run.all_gone(timeout=5.0)
+
+
+def caught(status: Path, number: int) -> bool:
+    (line,) = [x for x in status.read_text().splitlines() if x.startswith("SigCgt")]
+    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+
+
+def hang_up(run: Run) -> bool:
+    run.process.send_signal(signal.SIGHUP)
+    assert run.process.poll() is None
+    return True
+
+
+def test_the_status_of_the_run_before_says_nothing_of_a_reload(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    reloads = ReloadState(started=5, ended=5)
+    common = Status("1", 0, 0.0, 0.0, "", [], [], reloads)
+    before = [replace(common, pid=os.getpid() + 1), replace(common, pid=os.getpid(), ended="done")]
+
+    def reloaded(*_: object) -> None:
+        done = ReloadState(started=1, ended=1)
+        write_status(folder.status_file, replace(common, pid=os.getpid(), reload=done))
+
+    former = signal.signal(signal.SIGHUP, reloaded)
+    lock = folder.lock()
+    try:
+        for stale in before:
+            write_status(folder.status_file, stale)
+            done = CliRunner().invoke(
+                main, ["reload", "--state-dir", str(tmp_path), "--timeout", "5"]
+            )
+            assert (done.exit_code, done.output) == (0, "reloaded\n")
+    finally:
+        lock.release()
+        signal.signal(signal.SIGHUP, former)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

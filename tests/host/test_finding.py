@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qehost.errors import ConfigError, UnknownPlugin
-from qehost.host.finding import Candidate, find, installed
+from qehost.host.finding import Candidate, find, find_what_is_left, installed
 from qehost.settings import PluginSettings
 
 Write = Callable[..., Path]
@@ -193,3 +195,19 @@ def test_every_section_of_an_unknown_plugin_is_a_mistake(install: Write) -> None
         ),
         "plugins.x: no plugin of this name is installed or given with -p",
     ]
+
+
+def test_what_was_uninstalled_since_the_start_keeps_no_other_plugin_away(
+    install: Write, write: Write, site: Path
+) -> None:
+    gone = install("gone-plugin", "gone = gone_module", "off = gone_module")
+    install("demo-plugin", "demo = demo_module")
+    local = write("local_sink", "")
+    specs = ["no:off", "local_sink", "gone", "no:demo"]
+    settings = {"gone": PluginSettings(order=1), "demo": PluginSettings(order=2)}
+    assert find_what_is_left(specs, settings) == find(specs, settings)
+    shutil.rmtree(gone)
+    local.unlink()
+    importlib.invalidate_caches()
+    (demo,) = find_what_is_left(specs, settings)
+    assert (demo.name, demo.wanted, demo.settings.order) == ("demo", "blocked", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +119,14 @@ def test_an_exception_whose_text_raises_is_kept_all_the_same(box: LetterBox, fil
     box.write()
     with DeadLetters(file) as letters:
         assert "Nasty" in letters.letters()[0].detail
+
+
+def test_a_state_folder_that_can_not_be_looked_into_raises_nothing(
+    box: LetterBox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert box.take(["audit"]) is None
+    assert box.quarantined("main", 0) == {}

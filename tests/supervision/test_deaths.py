@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from qehost.errors import WebsocketClientError
 from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
 from qehost.journal import Journal
-from qehost.messages import StatusEvent
-from qehost.records import decode_events, encode_events
+from qehost.messages import Connected, Disconnected, StatusEvent
+from qehost.pipeline import Pipeline
+from qehost.records import Record, decode_events, encode_events
 from qehost.state import StateFolder
-from qehost.supervision.deaths import Deaths, where
+from qehost.supervision.deaths import Deaths, heard, where
 
 SEGFAULT = -signal.SIGSEGV
 
@@ -110,3 +112,22 @@ def test_marks_that_can_not_be_read_do_not_stop_the_restart(folder: StateFolder)
     folder.marks("main").write_bytes(b"rubbish")
     found = Deaths("main", folder).died(SEGFAULT, 0.0, time.monotonic(), hung=False)
     assert found.call is None
+
+
+def test_what_the_venue_sent_is_progress_of_a_connection_process_and_its_own_words_are_none(
+    folder: StateFolder,
+) -> None:
+    pipeline = Pipeline("own")
+    own: list[Record] = [
+        pipeline.connected(Connected("ws://x", 1, 0, 1), 1),
+        pipeline.problem(WebsocketClientError("no"), 2),
+        pipeline.disconnected(Disconnected("it ended", 1006, 1, 1), 3),
+    ]
+    said = pipeline.feed(['{"type":"status","messageId":"1","userId":"","data":"hello"}'], 4)
+    with Journal(folder.journal("own")) as journal:
+        for number, record in enumerate([*own, *said, own[0]], 1):
+            journal.append(encode_events([record]), number, number, 1, 1)
+            assert heard(folder, "own", 0) == (number >= 4)
+    assert heard(folder, "own", 3)
+    assert not heard(folder, "own", 4)
+    assert not heard(folder, "nobody", 0)
