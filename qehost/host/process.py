@@ -63,6 +63,8 @@ SLICE = 64
 """Events between two looks at the clock; also what comes again at most after a crash."""
 IMPORT = "import"
 """What stands in the marks in a hook's place while a plugin is imported and built."""
+MARKED = (*HOOKS, IMPORT)
+"""The same for importing and for the calls: on a full disk the marks' file stays as it is."""
 TRIES = 5
 """Looks into a journal that can't be read, a fifth of a second apart, before its events are given
 up."""
@@ -126,15 +128,15 @@ class Host:
         ]
         names = [candidate.name for candidate in found]
         if self.task.beside:  # The file is in use.
-            marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
+            marks = Marks.in_memory(names, MARKED, self.task.accounts)
         else:
             try:
-                marks = Marks.open(path, names, (IMPORT,), self.task.accounts)
+                marks = Marks.open(path, names, MARKED, self.task.accounts)
             except JournalError:  # told when they are opened for the calls
-                marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
+                marks = Marks.in_memory(names, MARKED, self.task.accounts)
 
         def marked(candidate: Candidate) -> Any:
-            marks.enter(names.index(candidate.name), 0, 0)
+            marks.enter(names.index(candidate.name), MARKED.index(IMPORT), 0)
             return imported(candidate)
 
         plugins = load(found, source=marked)
@@ -143,7 +145,7 @@ class Host:
         return plugins
 
     def _open_marks(self, path: Path, plugins: Sequence[str]) -> Marks:
-        names = plugins, tuple(HOOKS), self.task.accounts
+        names = plugins, MARKED, self.task.accounts
         try:
             return Marks.open(path, *names)
         except NewerFormat as error:
@@ -154,7 +156,7 @@ class Host:
                 "events or get them again",
                 error,
             )
-        return Marks.in_memory(*names)
+        return Marks.in_memory(*names, after=path)
 
     def _wait_for_go(self) -> list[tuple[str, Connection]]:
         """Until the plugins may start; the queues that came in the meantime, by account.
