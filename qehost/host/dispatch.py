@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from math import inf
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -98,6 +99,7 @@ class Dispatcher:
 
     `implementations` has those of each hook in calling order; `plugins` are all names, also of
     plugins without any.  A call that takes longer than `slow_call` seconds is named in the log.
+    After `turn` seconds of calls `deliver` leaves the rest of its events for another time.
     """
 
     def __init__(
@@ -108,11 +110,17 @@ class Dispatcher:
         marks: Marks | None = None,
         failures: Failures | None = None,
         slow_call: float = 0.25,
+        turn: float = inf,
     ) -> None:
         self.plugins = tuple(plugins)
         self._marks = marks or NoMarks()
         self._failures = failures
         self._slow = int(slow_call * 1e9)
+        self._turn = turn * 1e9
+        # Of the events at hand: nanoseconds of long calls, whether that is enough, how many it was.
+        self._spent = 0
+        self._late = False
+        self._delivered = 0
         self._active = [True] * len(plugins)
         self._errors = [0] * len(plugins)
         self._slowest = [0] * len(plugins)
@@ -154,9 +162,13 @@ class Dispatcher:
         )
         return self._run([(ON_START, calls, values, (), 0)])
 
-    def deliver(self, events: Sequence[AnyEvent]) -> None:
-        """Hand each event to the hooks of its kind, then all of them to `on_batch`."""
+    def deliver(self, events: Sequence[AnyEvent]) -> int:
+        """Hand each event to the hooks of its kind, then all of them to `on_batch`.
+
+        Returns how many that were: at least one, and all of them where `turn` was long enough.
+        """
         self._run(self._steps(events))
+        return self._delivered
 
     def deliver_without(self, plugins: Set[str], event: AnyEvent) -> None:
         """Hand an event to all plugins but these."""
@@ -216,7 +228,11 @@ class Dispatcher:
         """The steps for these events, made one by one, while they are taken."""
         all_calls, with_detail = self._calls, self._with_detail
         raw_calls = all_calls[ON_RAW_MESSAGE]
+        self._spent, self._late = 0, False
         for event in events:
+            if self._late:
+                events = events[: events.index(event)]
+                break
             if raw_calls and event.raw and event.origin == "stream":
                 try:
                     message = wire.push_message(event.raw)
@@ -229,6 +245,7 @@ class Dispatcher:
             hook, values = typed
             if calls := all_calls[hook]:
                 yield hook, calls, values(event, hook in with_detail), (event,), event.seq
+        self._delivered = len(events)
         if events and (calls := all_calls[ON_BATCH]):
             batch = tuple(events)  # a list could be changed by a plugin
             yield ON_BATCH, calls, (batch,), batch, batch[0].seq
@@ -316,6 +333,9 @@ class Dispatcher:
     def _note_long(self, plugin: int, hook: int, took: int) -> None:
         self._histograms[plugin][bucket(took)] += 1
         self._slowest[plugin] = max(took, self._slowest[plugin])
+        # Without the short ones: all of them together are nothing beside a turn.
+        self._spent += took
+        self._late = self._spent >= self._turn
         # Opening and closing may take their time.
         if took > self._slow and hook not in (ON_START, ON_STOP):
             key = self.plugins[plugin], NAMES[hook]

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -122,6 +123,7 @@ class Plugins:
         marks: Marks | None = None,
         failures: Failures | None = None,
         slow_call: float = 0.25,
+        turn: float = inf,
     ) -> Dispatcher:
         """What calls them.  See `Dispatcher`."""
         return Dispatcher(
@@ -130,6 +132,7 @@ class Plugins:
             marks=marks,
             failures=failures,
             slow_call=slow_call,
+            turn=turn,
         )
 
 

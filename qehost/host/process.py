@@ -1,8 +1,9 @@
 """The host process: takes events from the queues and the journals and hands them to the plugins.
 
 One thread.  It waits for the queues, for the supervisor and for the next tick; between any two
-slices of events it looks whether a tick is due or the end was ordered, so neither a long backlog
-nor a slow plugin keeps either waiting for longer than one slice.
+slices of events it looks whether a tick is due or the end was ordered.  A slice is over after 64
+events, or with the event at which it has taken a fifth of a second; so neither a long backlog nor a
+slow plugin keeps either waiting for longer than that and one event's calls.
 
 For each slice, in this order: it is noted as handed over; the plugins are called; what they raised
 becomes dead letters; the cursor moves past it.  The process may die between any two of these.
@@ -61,6 +62,8 @@ COULD_NOT_START = 3
 TICK = 1.0
 SLICE = 64
 """Events between two looks at the clock; also what comes again at most after a crash."""
+SLICE_TIME = 0.2
+"""Seconds of calls after which a slice ends before it has so many events."""
 IMPORT = "import"
 """What stands in the marks in a hook's place while a plugin is imported and built."""
 MARKED = (*HOOKS, IMPORT)
@@ -101,7 +104,10 @@ class Host:
         for source in self.sources.values():
             source.poison = self.letters.quarantined(source.account, source.position)
         self.dispatcher = plugins.dispatcher(
-            marks=self.marks, failures=self.letters.note, slow_call=task.host.slow_call
+            marks=self.marks,
+            failures=self.letters.note,
+            slow_call=task.host.slow_call,
+            turn=SLICE_TIME,
         )
         self.apis = Apis(task.account_settings)
         contexts = plugins.contexts(task.accounts, folder.path, self._stop_wanted, self.apis)
@@ -222,9 +228,9 @@ class Host:
             match self.control.receive():
                 case Attach(account):
                     self._attach(account, self.control.receive_queue(writable=False))
-                case Stop(_, timeout) as order:
+                case Stop(_, timeout, at) as order:
                     self.stop_order = order
-                    self.stop_by = time.monotonic() + timeout
+                    self.stop_by = at + timeout
         now = time.monotonic()
         if now >= self.next_tick:
             # From now on, not from when it was due: a slow plugin is not punished with a burst.
@@ -314,27 +320,30 @@ class Host:
             # What was handed over to a process that died comes alone: so its next death tells the
             # event that it was, also in on_batch.
             size = 1 if events[start].redelivered else SLICE
-            part = events[start : start + size]
-            start += len(part)
-            self._deliver_slice(source, part)
+            start += self._deliver_slice(source, events[start : start + size])
             self._look_up()
 
-    def _deliver_slice(self, source: Source, events: Sequence[AnyEvent]) -> None:
-        last_seq = events[-1].seq
+    def _deliver_slice(self, source: Source, events: Sequence[AnyEvent]) -> int:
+        """Returns how many of them were delivered: where the calls took long, not all."""
         self.marks.account(source.account)
-        source.hand(last_seq)
+        source.hand(events[-1].seq)
         if self.task.journal.durability == "power":
             # Before the call, so that a power cut can't take back that it was made.
             self.marks.sync()
         if without := source.poison.pop(events[0].seq, None):
             self.dispatcher.deliver_without(without, events[0])
+            done = 1
         else:
-            self.dispatcher.deliver(events)
+            done = self.dispatcher.deliver(events)
         if os.getpid() != self.pid:
             # A fork that a plugin let return from its hook: two would now share one queue.
             os._exit(1)
         self.letters.write()
+        last_seq = events[done - 1].seq
         source.move(last_seq)
+        if done < len(events):
+            source.take_back(last_seq)
+        return done
 
     def _deliver_letters(self) -> None:
         """What the user wants delivered again, each to its plugin alone."""
@@ -407,6 +416,11 @@ class Source:
         if seq > self._handed:
             self._handed = seq
             self._marks.hand(self.account, seq)
+
+    def take_back(self, seq: int) -> None:
+        """Those of a slice that come after `seq` were not delivered after all."""
+        self._handed = seq
+        self._marks.hand(self.account, seq)
 
     def move(self, seq: int) -> None:
         self.position = seq

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,19 @@ from running import RECORDER
 from script import wait_for
 
 from qehost import children
-from qehost.control import Attach, Control, ControlMessage, Ended, Go, HostTask, Loaded, Ready, Stop
+from qehost.control import (
+    Attach,
+    Control,
+    ControlMessage,
+    Ended,
+    Go,
+    HostStatus,
+    HostTask,
+    Loaded,
+    Ready,
+    Stop,
+)
+from qehost.host.cursors import MarksView
 from qehost.journal import Journal
 from qehost.logs import LogSettings
 from qehost.messages import StatusEvent
@@ -122,3 +135,38 @@ def test_what_neither_journal_nor_queue_has_is_told_with_its_numbers(host: HostP
     hooks = [record["hook"] for record in host.records()]
     assert hooks == ["on_start", "on_status", "on_error", "on_status", "on_stop"]
     assert "event 2 can't be delivered" in host.records("on_error")[0]["text"]
+
+
+def with_a_backlog(host: HostProcess, folder: Path, seconds: float) -> None:
+    """Let it start with 500 events to deliver, each of which takes so long."""
+    (folder / "slow").write_text(str(seconds))
+    queue = host.go()
+    with Journal(StateFolder(folder).journal("main")) as journal:
+        journal.append(statuses(*range(1, 501)), 1, 500, 0, 0)
+    queue.nudge(500)
+    wait_for(host.calls, host)
+
+
+def test_ticks_come_while_a_slow_plugin_has_a_backlog(host: HostProcess, tmp_path: Path) -> None:
+    with_a_backlog(host, tmp_path, 0.1)
+    for _ in range(3):
+        host.await_message(HostStatus)
+    assert len(host.calls()) < 50
+
+
+def test_a_slow_plugin_with_a_backlog_gets_its_on_stop_in_time(
+    host: HostProcess, tmp_path: Path
+) -> None:
+    with_a_backlog(host, tmp_path, 0.1)
+    # As one that reads the order late sees it.
+    host.control.send(Stop("", 60, at=time.monotonic() - 60))
+    ended = host.await_message(Ended)
+    assert isinstance(ended, Ended)
+    delivered = len(host.calls())
+    assert delivered < 50
+    assert ended.undelivered == 500 - delivered
+    assert len(host.records("on_stop")) == 1
+    standing = MarksView(StateFolder(tmp_path).marks("main")).standing()
+    assert standing is not None
+    # What was not delivered does not count as handed over: it comes unmarked at the next start.
+    assert standing.cursors == standing.handed == {"main": delivered}
