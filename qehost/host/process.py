@@ -3,7 +3,8 @@
 One thread.  It waits for the queues, for the supervisor and for the next tick; between any two
 slices of events it looks whether a tick is due or the end was ordered.  A slice is over after 64
 events, or with the event at which it has taken a fifth of a second; so neither a long backlog nor a
-slow plugin keeps either waiting for longer than that and one event's calls.
+slow plugin keeps either waiting for longer than that and one event's calls.  Accounts take turns,
+slice by slice, so none waits for the backlog of another.
 
 For each slice, in this order: it is noted as handed over; the plugins are called; what they raised
 becomes dead letters; the cursor moves past it.  The process may die between any two of these.
@@ -16,7 +17,7 @@ import os
 import selectors
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -47,7 +48,6 @@ from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
 from qehost.journal.layout import span
-from qehost.journal.reader import FOREVER
 from qehost.logs import hide, secrets_in
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader
@@ -58,6 +58,7 @@ __all__ = ["main"]
 
 log = logging.getLogger("qehost.host")
 
+THROUGH = object()
 COULD_NOT_START = 3
 TICK = 1.0
 SLICE = 64
@@ -124,6 +125,7 @@ class Host:
         self.next_tick = time.monotonic()
         self.stop_order: Stop | None = None
         self.stop_by = float("inf")
+        self.looked_last = False
 
     def _load(self, path: Path) -> Plugins:
         """Load the plugins.  The marks say which is being loaded, should the process die of it."""
@@ -191,7 +193,7 @@ class Host:
             for source in self.sources.values():
                 # A queue begins with how far to look into the journal.
                 if source.queue is None:
-                    self._read_journal(source)
+                    source.work = self._read_journal(source, source.last_seq())
             while not self._through():
                 self._turn()
         except _Ended:
@@ -207,20 +209,33 @@ class Host:
 
     def _through(self) -> bool:
         """Whether the end was ordered and everything has been delivered."""
-        if self.stop_order is None or any(s.queue for s in self.sources.values()):
+        sources = self.sources.values()
+        if self.stop_order is None or any(each.queue or each.work for each in sources):
             return False
-        for source in self.sources.values():
-            self._read_journal(source)
-        return True
+        if self.looked_last:
+            return True
+        self.looked_last = True
+        for source in sources:
+            source.work = self._read_journal(source, source.last_seq())
+        return False
 
     def _turn(self) -> None:
-        timeout = max(0.0, min(self.next_tick, self.stop_by) - time.monotonic())
-        for key, _ in self.selector.select(timeout):
-            source = key.data
-            # Delivering another account's events may have brought this one a new queue.
-            if source is not None and source.queue is key.fileobj:
-                self._read_queue(source)
-        self._look_up()
+        """A slice of each account that has something to deliver, so that none waits for another's
+        backlog; if none has, wait for something to do."""
+        busy = [source for source in self.sources.values() if source.work is not None]
+        if len(busy) < len(self.sources):
+            due = 0.0 if busy else min(self.next_tick, self.stop_by) - time.monotonic()
+            for key, _ in self.selector.select(max(0.0, due)):
+                source = key.data
+                # What else is in its queue stays there until it is through with what it has.
+                if source is not None and source.work is None:
+                    source.work = self._read_queue(source)
+                    busy.append(source)
+        for source in busy:
+            source.work_on()
+            self._look_up()
+        if not busy:
+            self._look_up()
 
     def _look_up(self) -> None:
         """What is due besides events: the supervisor's word, the tick, the end of the time."""
@@ -255,28 +270,33 @@ class Host:
             source.queue.close()
             source.queue = None
 
-    def _read_queue(self, source: Source) -> None:
+    # What delivers stops after each slice, and goes on at its account's next turn.
+
+    def _read_queue(self, source: Source) -> Iterator[None]:
         assert source.queue is not None
         try:
+            # Now, and not at its turn: by then there may be another queue, which has nothing yet.
             batches = source.queue.read()
         except (EOFError, OSError):
             self._detach(source)
-            self._read_journal(source)
-            return
+            return self._read_journal(source, source.last_seq())
+        return self._deliver_batches(source, batches)
+
+    def _deliver_batches(self, source: Source, batches: Sequence[bytes | int]) -> Iterator[None]:
         for batch in batches:
             if isinstance(batch, int):
-                self._read_journal(source, batch)
+                yield from self._read_journal(source, batch)
                 continue
             events = decode_events(batch)
             before = events[0].seq - 1
             for _ in range(TRIES):
-                if before <= source.position or self._read_journal(source, before):
+                if before <= source.position or (yield from self._read_journal(source, before)):
                     break
                 time.sleep(0.2)
-                self._look_up()
-            self._deliver(source, events)
+                yield
+            yield from self._deliver(source, events)
 
-    def _read_journal(self, source: Source, until: int = FOREVER) -> bool:
+    def _read_journal(self, source: Source, until: int) -> Generator[None, None, bool]:
         """Deliver what stands in the journal after the position.  False: it can't be read.
 
         What comes after event `until` comes by the queue: there may be no trace of it here.
@@ -295,7 +315,7 @@ class Host:
                         source, part.last_seq, f"what the journal has can't be decoded ({error})"
                     )
                     continue
-                self._deliver(source, events)
+                yield from self._deliver(source, events)
         except JournalError as error:
             log.error("%s", error)
             return False
@@ -312,7 +332,7 @@ class Host:
             self.dispatcher.tell(missing)
             source.move(last_seq)
 
-    def _deliver(self, source: Source, events: Sequence[AnyEvent]) -> None:
+    def _deliver(self, source: Source, events: Sequence[AnyEvent]) -> Iterator[None]:
         self._miss(source, events[0].seq - 1, "found neither in the queue nor in the journal")
         events = source.new(events)
         start = 0
@@ -321,7 +341,7 @@ class Host:
             # event that it was, also in on_batch.
             size = 1 if events[start].redelivered else SLICE
             start += self._deliver_slice(source, events[start : start + size])
-            self._look_up()
+            yield
 
     def _deliver_slice(self, source: Source, events: Sequence[AnyEvent]) -> int:
         """Returns how many of them were delivered: where the calls took long, not all."""
@@ -383,11 +403,13 @@ class Source:
         self.account = account
         self.journal = journal
         self.queue: BatchReader | None = None
+        self.work: Iterator[None] | None = None
+        """What it is to deliver before its queue is read again; each step is a slice."""
         self._marks = marks
         cursor = marks.cursor(account)
         if cursor is None:
             # The cursors can't be kept, or the supervisor would have set one: begin here and now.
-            cursor = self._last_seq()
+            cursor = self.last_seq()
             marks.advance(account, cursor)
         self.position = cursor
         """The last event that was delivered."""
@@ -396,7 +418,11 @@ class Source:
         self._handed = marks.handed(account)
         if marks.lost:
             # Everything that is there may have been handed over before.
-            self.hand(self._last_seq())
+            self.hand(self.last_seq())
+
+    def work_on(self) -> None:
+        if self.work is not None and next(self.work, THROUGH) is THROUGH:
+            self.work = None
 
     def new(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
         """Those that come after the position, marked where they may have been delivered before."""
@@ -428,9 +454,9 @@ class Source:
 
     def left(self) -> int:
         """The number of events after the position."""
-        return max(0, self._last_seq() - self.position)
+        return max(0, self.last_seq() - self.position)
 
-    def _last_seq(self) -> int:
+    def last_seq(self) -> int:
         try:
             return self.journal.last_seq()
         except JournalError:
