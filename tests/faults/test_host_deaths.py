@@ -10,6 +10,7 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
 from promise import Numbers, check, cursor, dead_letters, last_seq
 from running import QUICK, Run
 
@@ -225,6 +226,42 @@ def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_ov
         assert (letter.seq, letter.cause) == (2, "died")
         assert "the call did not end" in letter.detail
         assert run.logged("on_status with event 2 of account main has been running for")
+        assert not run.logged("disconnected")
+
+
+HOLDING = """
+import ctypes, threading
+from pathlib import Path
+
+def on_status(status, event):
+    if not Path("held").exists():
+        Path("held").touch()
+        # After this call.
+        threading.Timer(0.5, ctypes.PyDLL(None).sleep, (1000,)).start()
+"""
+
+
+@pytest.mark.parametrize("how", ["stopped", "a thread holds the interpreter"])
+def test_a_host_that_stands_still_outside_a_call_is_named_and_ended_and_blames_no_event(
+    tmp_path: Path, venue: Venue, how: str
+) -> None:
+    settings = {**QUICK, "host.hang_timeout": 1.5}
+    plugins = {"holding": HOLDING} if how != "stopped" else {}
+    with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(1)
+        numbers.wait_for_all(run)
+        if how == "stopped":
+            run.wait_for(lambda: cursor(run) == 2, "the cursor")
+            os.kill(run.pids()["host main"], signal.SIGSTOP)
+        run.wait_for(lambda: run.logged("host process main has not said anything"), "a word")
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        assert len(run.records("on_start")) == 2
+        assert run.stop() == 0
+        check(run)
+        assert dead_letters(run) == []
         assert not run.logged("disconnected")
 
 
