@@ -8,6 +8,7 @@ a call costs about as much as reading the clock after it.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
@@ -25,7 +26,16 @@ from qehost.messages import (
     Event,
 )
 
-__all__ = ["HOOKS", "Dispatcher", "Failures", "Implementation", "Marks", "NoMarks", "describe"]
+__all__ = [
+    "HOOKS",
+    "Dispatcher",
+    "Failures",
+    "Implementation",
+    "Marks",
+    "NoMarks",
+    "describe",
+    "end_a_fork",
+]
 
 logger = logging.getLogger("qehost.host")
 
@@ -258,6 +268,7 @@ class Dispatcher:
         told: list[HookError] = []
         enter, leave, clock = self._marks.enter, self._marks.leave, time.perf_counter_ns
         mark = self._marks.plugin
+        process = os.getpid()
         for hook, calls, values, events, seq in steps:
             if not calls:
                 continue
@@ -280,6 +291,9 @@ class Dispatcher:
                 if took < SHORT:
                     histogram[took >> SHIFT] += 1
                 else:
+                    # No fork is short, so this is where one shows that came back from its call:
+                    # before it does anything that is for this process alone.
+                    end_a_fork(process)
                     self._note_long(plugin, hook, took)
                     enter(plugin, hook, seq)
                     before = clock()
@@ -288,6 +302,7 @@ class Dispatcher:
                 if hook == ON_START:
                     self._drop({plugin for plugin, _ in failed})
                 told += [self._fail(hook, *each, events) for each in failed]
+        end_a_fork(process)
         # A plugin may keep an exception, and with its traceback this frame; the marks' memory could
         # then not be closed.
         del mark
@@ -356,6 +371,13 @@ class Dispatcher:
             logger.error("plugin %s: %s raised %s %d more times", plugin, hook, error, count)
         for (plugin, hook), count in slowing:
             logger.warning("plugin %s: %s was slow %d more times", plugin, hook, count)
+
+
+def end_a_fork(process: int) -> None:
+    """End this process, at once, if it is a fork of `process` that a plugin let return: two would
+    now share one queue and one set of marks."""
+    if os.getpid() != process:
+        os._exit(1)
 
 
 def _only(plugin: int, pick: _Pick, contexts: tuple[Any, ...]) -> tuple[Any, ...]:

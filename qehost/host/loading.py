@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import logging
+import os
 import re
 import signal
 import traceback
@@ -26,7 +27,15 @@ from qehost.hookspecs import PROJECT
 from qehost.host.compatibility import unmet
 from qehost.host.configure import configure
 from qehost.host.context import ApiOf, Context, no_api
-from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Implementation, Marks, describe
+from qehost.host.dispatch import (
+    HOOKS,
+    Dispatcher,
+    Failures,
+    Implementation,
+    Marks,
+    describe,
+    end_a_fork,
+)
 from qehost.host.finding import Candidate
 from qehost.host.registry import Registry
 from qehost.names import canonical
@@ -242,6 +251,7 @@ def _guarded(
     passing: type[Exception] | tuple[()] = (),
 ) -> Any:
     """Run code of the plugin's.  What it raises, but for `passing`, becomes a `PluginError`."""
+    process = os.getpid()
     try:
         return action()
     except passing:
@@ -254,6 +264,8 @@ def _guarded(
         if isinstance(error, KeyboardInterrupt) and not ignored:
             raise
         raise _refusal(candidate, f"{what}: {describe(error)}{_place(error)}") from error
+    finally:
+        end_a_fork(process)
 
 
 def _place(error: BaseException) -> str:

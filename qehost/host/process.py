@@ -13,7 +13,6 @@ becomes dead letters; the cursor moves past it.  The process may die between any
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import sys
 import time
@@ -118,7 +117,6 @@ class Host:
         # One for good: `multiprocessing.connection.wait` makes one for each call, in 30 µs.
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
-        self.pid = os.getpid()
         for account, queue in queues:
             self._attach(account, queue)
         self.control.send(Ready(list(plugins.configs), list(problems.values())))
@@ -355,9 +353,6 @@ class Host:
             done = 1
         else:
             done = self.dispatcher.deliver(events)
-        if os.getpid() != self.pid:
-            # A fork that a plugin let return from its hook: two would now share one queue.
-            os._exit(1)
         self.letters.write()
         last_seq = events[done - 1].seq
         source.move(last_seq)

@@ -265,21 +265,58 @@ def test_a_host_that_stands_still_outside_a_call_is_named_and_ended_and_blames_n
         assert not run.logged("disconnected")
 
 
-def test_a_fork_that_comes_back_from_its_hook_does_not_take_part(
-    tmp_path: Path, venue: Venue
+FORKING = """
+import os, sys
+from pathlib import Path
+
+def fork():
+    if os.fork() == 0:
+        Path("forks").open("a").write(f"{os.getpid()}\\n")
+        return True
+
+def leave():
+    if fork():
+        sys.exit(0)
+
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "fork()",
+        "leave()",
+        "class Plugin:\n    def __init__(self):\n        leave()",
+        "def on_start():\n    fork()",
+        "def on_start():\n    leave()",
+        "def on_status(status, event):\n    fork()",
+        "def on_status(status, event):\n    leave()",
+        "def on_batch(events):\n    leave()",
+        "def on_tick(now):\n    leave()",
+        "def on_stop(reason):\n    leave()",
+    ],
+)
+def test_a_fork_that_comes_back_does_not_take_part(
+    tmp_path: Path, venue: Venue, source: str
 ) -> None:
-    # Its name puts it after the recorder.
-    plugins = {"splitter": "import os\ndef on_status(status, event):\n    os.fork()\n"}
-    with Run(tmp_path, venue=venue, settings=QUICK, plugins=plugins) as run:
+    # By its name it comes before the recorder, which a fork would call next.
+    (tmp_path / "forking.py").write_text(FORKING + source)
+    spec = "forking:Plugin" if "class" in source else "forking"
+    with Run(tmp_path, "-p", spec, venue=venue, settings=QUICK) as run:
         numbers = Numbers(venue, rate=1)
         run.wait_for(lambda: run.records("on_connected"))
         for _ in range(5):
             numbers.push(1)
             numbers.wait_for_all(run)
-        assert len({record["pid"] for record in run.records("on_status")}) == 1
+        if "on_stop" not in source:
+            run.wait_for((tmp_path / "forks").exists, "a fork")
         assert run.stop() == 0
         check(run)
+        assert len({record["pid"] for record in run.records()}) == 1
         assert not run.records(redelivered=True)
+        forks = list(map(int, (tmp_path / "forks").read_text().split()))
+        assert not set(forks) & set(run.all_pids())
+        assert not run.logged(r"host \(main\) process ended|raised SystemExit|can't be")
 
 
 def test_a_death_is_noticed_though_a_fork_lives_on(tmp_path: Path, venue: Venue) -> None:
