@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import TypeAlias
@@ -90,10 +91,15 @@ class Attach(_Message, frozen=True):
 
 
 class Stop(_Message, frozen=True):
-    """To any child: end in an orderly way within `timeout` seconds."""
+    """To any child: end in an orderly way within `timeout` seconds.
+
+    `at` is when that was ordered, on the monotonic clock, which all processes share: a child may
+    be in the middle of something and read the order late.
+    """
 
     reason: str
     timeout: float
+    at: float = msgspec.field(default_factory=time.monotonic)
 
 
 class StopRequest(_Message, frozen=True):

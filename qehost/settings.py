@@ -161,8 +161,8 @@ class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         SecondsOrNever,
         Meta(
             le=DAY,
-            description="A host process in which one hook call takes so long (seconds) is killed "
-            "and started again; 0: never.",
+            description="A host process in which one hook call takes so long (seconds), or that "
+            "stands still, is killed and started again; 0: never.",
         ),
     ] = 300.0
     queue_bytes: Annotated[

@@ -19,6 +19,7 @@ change, and either pair of those names a call that was just made.
 
 from __future__ import annotations
 
+import errno
 import logging
 import mmap
 import os
@@ -26,6 +27,7 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic_ns
 from typing import NamedTuple, TypeAlias
@@ -108,52 +110,88 @@ class Marks:
 
         The call that a dead process was in is gone after this: read it with `MarksView` before.
 
-        Raises JournalError where the file can't be written; `in_memory` goes on without it.
+        Where no new file can be made (a full disk) the one that is there is used as it is, as far
+        as it has room for these names.
+
+        Raises JournalError where neither can be had; `in_memory` goes on without a file.
         Raises NewerFormat for the file of a newer qehost.
         """
         try:
             private_folder(path.parent)
-            known: Cursors = {}
+            known, damage = _known(path, accounts)
+            former = [name for name in known if name not in accounts]
+            names = Names(tuple(plugins), tuple(hooks), (*accounts, *former))
             try:
-                known = _cursors(*_read(path))
-            except FileNotFoundError:
-                pass
-            except ValueError as error:
+                return cls._written(path, names, known, damage)
+            except OSError:
+                if (marks := cls._as_it_is(path, names)) is None:
+                    raise
+                return marks
+        except OSError as error:
+            raise trouble(path, error) from error
+
+    @classmethod
+    def _written(cls, path: Path, names: Names, known: Cursors, damage: str) -> Marks:
+        """In a new file.  Raises OSError."""
+        # Written in full, not stretched: a page without a place on a full disk would kill the
+        # process when it is touched.
+        draft = path.with_name(f"{path.name}.new")
+        draft.unlink(missing_ok=True)
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            content = _content(names, known)
+            if os.write(fd, content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(fd)
+            if damage:
                 aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
                 os.replace(path, aside)
                 log.error(
                     "the cursors in %s can't be read (%s); they are now %s. Everything that is in "
                     "the journal is delivered again, marked as redelivered",
                     path,
-                    error,
+                    damage,
                     aside.name,
                 )
-                known = dict.fromkeys(accounts, (0, LOST))
-            former = [name for name in known if name not in accounts]
-            names = Names(tuple(plugins), tuple(hooks), (*accounts, *former))
-            # Written in full, not stretched: a page without a place on a full disk would kill the
-            # process when it is touched.
-            draft = path.with_name(f"{path.name}.new")
-            draft.unlink(missing_ok=True)
-            fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                content = _content(names, known)
-                if os.write(fd, content) != len(content):
-                    raise JournalError(str(path), "the disk is full")
-                os.fsync(fd)
-                os.replace(draft, path)
-                return cls(mmap.mmap(fd, len(content)), accounts)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            raise trouble(path, error) from error
+            os.replace(draft, path)
+            return cls(mmap.mmap(fd, len(content)), names.accounts)
+        finally:
+            os.close(fd)
+
+    @classmethod
+    def _as_it_is(cls, path: Path, names: Names) -> Marks | None:
+        """In the file that is there; None where it is of no use for these names."""
+        try:
+            _, found = _read(path)
+            fits = (
+                found.plugins[: len(names.plugins)] == names.plugins
+                and found.hooks[: len(names.hooks)] == names.hooks
+                and set(names.accounts) <= set(found.accounts)
+            )
+            if not fits:
+                return None
+            with path.open("r+b") as file:
+                return cls(mmap.mmap(file.fileno(), 0), found.accounts)
+        except (OSError, ValueError):
+            return None
 
     @classmethod
     def in_memory(
-        cls, plugins: Sequence[str], hooks: Sequence[str], accounts: Sequence[str]
+        cls,
+        plugins: Sequence[str],
+        hooks: Sequence[str],
+        accounts: Sequence[str],
+        after: Path | None = None,
     ) -> Marks:
-        """Marks that end with the process, for a state folder that can't be written."""
-        content = _content(Names(tuple(plugins), tuple(hooks), tuple(accounts)), {})
+        """Marks that end with the process, for a state folder that can't be written.
+
+        The cursors begin where they stand in the file `after`, as far as that can be read.
+        """
+        known: Cursors = {}
+        if after is not None:
+            with suppress(OSError):
+                known, _ = _known(after, accounts)
+        content = _content(Names(tuple(plugins), tuple(hooks), tuple(accounts)), known)
         memory = mmap.mmap(-1, len(content))
         memory.write(content)
         return cls(memory, accounts)
@@ -282,6 +320,17 @@ def cursors_of(folder: StateFolder, account: str) -> dict[str, int]:
     """
     found = {name: MarksView(folder.marks(name)).cursors() for name in folder.processes()}
     return {name: cursors[account] for name, cursors in found.items() if account in cursors}
+
+
+def _known(path: Path, accounts: Sequence[str]) -> tuple[Cursors, str]:
+    """The cursors in a file, and what is wrong with it: then they are those that a damaged one is
+    worth.  Raises OSError, and NewerFormat."""
+    try:
+        return _cursors(*_read(path)), ""
+    except FileNotFoundError:
+        return {}, ""
+    except ValueError as error:
+        return dict.fromkeys(accounts, (0, LOST)), str(error)
 
 
 def _content(names: Names, known: Cursors) -> bytes:

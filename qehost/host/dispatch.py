@@ -8,9 +8,11 @@ a call costs about as much as reading the clock after it.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from math import inf
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -24,7 +26,16 @@ from qehost.messages import (
     Event,
 )
 
-__all__ = ["HOOKS", "Dispatcher", "Failures", "Implementation", "Marks", "NoMarks", "describe"]
+__all__ = [
+    "HOOKS",
+    "Dispatcher",
+    "Failures",
+    "Implementation",
+    "Marks",
+    "NoMarks",
+    "describe",
+    "end_a_fork",
+]
 
 logger = logging.getLogger("qehost.host")
 
@@ -98,6 +109,7 @@ class Dispatcher:
 
     `implementations` has those of each hook in calling order; `plugins` are all names, also of
     plugins without any.  A call that takes longer than `slow_call` seconds is named in the log.
+    After `turn` seconds of calls `deliver` leaves the rest of its events for another time.
     """
 
     def __init__(
@@ -108,11 +120,17 @@ class Dispatcher:
         marks: Marks | None = None,
         failures: Failures | None = None,
         slow_call: float = 0.25,
+        turn: float = inf,
     ) -> None:
         self.plugins = tuple(plugins)
         self._marks = marks or NoMarks()
         self._failures = failures
         self._slow = int(slow_call * 1e9)
+        self._turn = turn * 1e9
+        # Of the events at hand: nanoseconds of long calls, whether that is enough, how many it was.
+        self._spent = 0
+        self._late = False
+        self._delivered = 0
         self._active = [True] * len(plugins)
         self._errors = [0] * len(plugins)
         self._slowest = [0] * len(plugins)
@@ -154,9 +172,13 @@ class Dispatcher:
         )
         return self._run([(ON_START, calls, values, (), 0)])
 
-    def deliver(self, events: Sequence[AnyEvent]) -> None:
-        """Hand each event to the hooks of its kind, then all of them to `on_batch`."""
+    def deliver(self, events: Sequence[AnyEvent]) -> int:
+        """Hand each event to the hooks of its kind, then all of them to `on_batch`.
+
+        Returns how many that were: at least one, and all of them where `turn` was long enough.
+        """
         self._run(self._steps(events))
+        return self._delivered
 
     def deliver_without(self, plugins: Set[str], event: AnyEvent) -> None:
         """Hand an event to all plugins but these."""
@@ -216,7 +238,11 @@ class Dispatcher:
         """The steps for these events, made one by one, while they are taken."""
         all_calls, with_detail = self._calls, self._with_detail
         raw_calls = all_calls[ON_RAW_MESSAGE]
+        self._spent, self._late = 0, False
         for event in events:
+            if self._late:
+                events = events[: events.index(event)]
+                break
             if raw_calls and event.raw and event.origin == "stream":
                 try:
                     message = wire.push_message(event.raw)
@@ -229,6 +255,7 @@ class Dispatcher:
             hook, values = typed
             if calls := all_calls[hook]:
                 yield hook, calls, values(event, hook in with_detail), (event,), event.seq
+        self._delivered = len(events)
         if events and (calls := all_calls[ON_BATCH]):
             batch = tuple(events)  # a list could be changed by a plugin
             yield ON_BATCH, calls, (batch,), batch, batch[0].seq
@@ -241,6 +268,7 @@ class Dispatcher:
         told: list[HookError] = []
         enter, leave, clock = self._marks.enter, self._marks.leave, time.perf_counter_ns
         mark = self._marks.plugin
+        process = os.getpid()
         for hook, calls, values, events, seq in steps:
             if not calls:
                 continue
@@ -263,6 +291,9 @@ class Dispatcher:
                 if took < SHORT:
                     histogram[took >> SHIFT] += 1
                 else:
+                    # No fork is short, so this is where one shows that came back from its call:
+                    # before it does anything that is for this process alone.
+                    end_a_fork(process)
                     self._note_long(plugin, hook, took)
                     enter(plugin, hook, seq)
                     before = clock()
@@ -271,6 +302,7 @@ class Dispatcher:
                 if hook == ON_START:
                     self._drop({plugin for plugin, _ in failed})
                 told += [self._fail(hook, *each, events) for each in failed]
+        end_a_fork(process)
         # A plugin may keep an exception, and with its traceback this frame; the marks' memory could
         # then not be closed.
         del mark
@@ -316,6 +348,9 @@ class Dispatcher:
     def _note_long(self, plugin: int, hook: int, took: int) -> None:
         self._histograms[plugin][bucket(took)] += 1
         self._slowest[plugin] = max(took, self._slowest[plugin])
+        # Without the short ones: all of them together are nothing beside a turn.
+        self._spent += took
+        self._late = self._spent >= self._turn
         # Opening and closing may take their time.
         if took > self._slow and hook not in (ON_START, ON_STOP):
             key = self.plugins[plugin], NAMES[hook]
@@ -336,6 +371,13 @@ class Dispatcher:
             logger.error("plugin %s: %s raised %s %d more times", plugin, hook, error, count)
         for (plugin, hook), count in slowing:
             logger.warning("plugin %s: %s was slow %d more times", plugin, hook, count)
+
+
+def end_a_fork(process: int) -> None:
+    """End this process, at once, if it is a fork of `process` that a plugin let return: two would
+    now share one queue and one set of marks."""
+    if os.getpid() != process:
+        os._exit(1)
 
 
 def _only(plugin: int, pick: _Pick, contexts: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import logging
+import os
 import re
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +27,15 @@ from qehost.hookspecs import PROJECT
 from qehost.host.compatibility import unmet
 from qehost.host.configure import configure
 from qehost.host.context import ApiOf, Context, no_api
-from qehost.host.dispatch import HOOKS, Dispatcher, Failures, Implementation, Marks, describe
+from qehost.host.dispatch import (
+    HOOKS,
+    Dispatcher,
+    Failures,
+    Implementation,
+    Marks,
+    describe,
+    end_a_fork,
+)
 from qehost.host.finding import Candidate
 from qehost.host.registry import Registry
 from qehost.names import canonical
@@ -122,6 +132,7 @@ class Plugins:
         marks: Marks | None = None,
         failures: Failures | None = None,
         slow_call: float = 0.25,
+        turn: float = inf,
     ) -> Dispatcher:
         """What calls them.  See `Dispatcher`."""
         return Dispatcher(
@@ -130,6 +141,7 @@ class Plugins:
             marks=marks,
             failures=failures,
             slow_call=slow_call,
+            turn=turn,
         )
 
 
@@ -239,6 +251,7 @@ def _guarded(
     passing: type[Exception] | tuple[()] = (),
 ) -> Any:
     """Run code of the plugin's.  What it raises, but for `passing`, becomes a `PluginError`."""
+    process = os.getpid()
     try:
         return action()
     except passing:
@@ -251,6 +264,8 @@ def _guarded(
         if isinstance(error, KeyboardInterrupt) and not ignored:
             raise
         raise _refusal(candidate, f"{what}: {describe(error)}{_place(error)}") from error
+    finally:
+        end_a_fork(process)
 
 
 def _place(error: BaseException) -> str:

@@ -1,8 +1,10 @@
 """The host process: takes events from the queues and the journals and hands them to the plugins.
 
 One thread.  It waits for the queues, for the supervisor and for the next tick; between any two
-slices of events it looks whether a tick is due or the end was ordered, so neither a long backlog
-nor a slow plugin keeps either waiting for longer than one slice.
+slices of events it looks whether a tick is due or the end was ordered.  A slice is over after 64
+events, or with the event at which it has taken a fifth of a second; so neither a long backlog nor a
+slow plugin keeps either waiting for longer than that and one event's calls.  Accounts take turns,
+slice by slice, so none waits for the backlog of another.
 
 For each slice, in this order: it is noted as handed over; the plugins are called; what they raised
 becomes dead letters; the cursor moves past it.  The process may die between any two of these.
@@ -11,11 +13,10 @@ becomes dead letters; the cursor moves past it.  The process may die between any
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,7 +47,6 @@ from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
 from qehost.journal.layout import span
-from qehost.journal.reader import FOREVER
 from qehost.logs import hide, secrets_in
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader
@@ -57,12 +57,17 @@ __all__ = ["main"]
 
 log = logging.getLogger("qehost.host")
 
+THROUGH = object()
 COULD_NOT_START = 3
 TICK = 1.0
 SLICE = 64
 """Events between two looks at the clock; also what comes again at most after a crash."""
+SLICE_TIME = 0.2
+"""Seconds of calls after which a slice ends before it has so many events."""
 IMPORT = "import"
 """What stands in the marks in a hook's place while a plugin is imported and built."""
+MARKED = (*HOOKS, IMPORT)
+"""The same for importing and for the calls: on a full disk the marks' file stays as it is."""
 TRIES = 5
 """Looks into a journal that can't be read, a fifth of a second apart, before its events are given
 up."""
@@ -101,7 +106,10 @@ class Host:
         for source in self.sources.values():
             source.poison = self.letters.quarantined(source.account, source.position)
         self.dispatcher = plugins.dispatcher(
-            marks=self.marks, failures=self.letters.note, slow_call=task.host.slow_call
+            marks=self.marks,
+            failures=self.letters.note,
+            slow_call=task.host.slow_call,
+            turn=SLICE_TIME,
         )
         self.apis = Apis(task.account_settings)
         contexts = plugins.contexts(task.accounts, folder.path, self._stop_wanted, self.apis)
@@ -111,13 +119,13 @@ class Host:
         # One for good: `multiprocessing.connection.wait` makes one for each call, in 30 µs.
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
-        self.pid = os.getpid()
         for account, queue in queues:
             self._attach(account, queue)
         self.control.send(Ready(list(plugins.configs), list(problems.values())))
         self.next_tick = time.monotonic()
         self.stop_order: Stop | None = None
         self.stop_by = float("inf")
+        self.looked_last = False
 
     def _load(self, path: Path) -> Plugins:
         """Load the plugins.  The marks say which is being loaded, should the process die of it."""
@@ -128,15 +136,15 @@ class Host:
         ]
         names = [candidate.name for candidate in found]
         if self.task.beside:  # The file is in use.
-            marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
+            marks = Marks.in_memory(names, MARKED, self.task.accounts)
         else:
             try:
-                marks = Marks.open(path, names, (IMPORT,), self.task.accounts)
+                marks = Marks.open(path, names, MARKED, self.task.accounts)
             except JournalError:  # told when they are opened for the calls
-                marks = Marks.in_memory(names, (IMPORT,), self.task.accounts)
+                marks = Marks.in_memory(names, MARKED, self.task.accounts)
 
         def marked(candidate: Candidate) -> Any:
-            marks.enter(names.index(candidate.name), 0, 0)
+            marks.enter(names.index(candidate.name), MARKED.index(IMPORT), 0)
             return imported(candidate)
 
         plugins = load(found, source=marked)
@@ -145,7 +153,7 @@ class Host:
         return plugins
 
     def _open_marks(self, path: Path, plugins: Sequence[str]) -> Marks:
-        names = plugins, tuple(HOOKS), self.task.accounts
+        names = plugins, MARKED, self.task.accounts
         try:
             return Marks.open(path, *names)
         except NewerFormat as error:
@@ -156,7 +164,7 @@ class Host:
                 "events or get them again",
                 error,
             )
-        return Marks.in_memory(*names)
+        return Marks.in_memory(*names, after=path)
 
     def _wait_for_go(self) -> list[tuple[str, Connection]]:
         """Until the plugins may start; the queues that came in the meantime, by account.
@@ -185,7 +193,7 @@ class Host:
             for source in self.sources.values():
                 # A queue begins with how far to look into the journal.
                 if source.queue is None:
-                    self._read_journal(source)
+                    source.work = self._read_journal(source, source.last_seq())
             while not self._through():
                 self._turn()
         except _Ended:
@@ -201,20 +209,33 @@ class Host:
 
     def _through(self) -> bool:
         """Whether the end was ordered and everything has been delivered."""
-        if self.stop_order is None or any(s.queue for s in self.sources.values()):
+        sources = self.sources.values()
+        if self.stop_order is None or any(each.queue or each.work for each in sources):
             return False
-        for source in self.sources.values():
-            self._read_journal(source)
-        return True
+        if self.looked_last:
+            return True
+        self.looked_last = True
+        for source in sources:
+            source.work = self._read_journal(source, source.last_seq())
+        return False
 
     def _turn(self) -> None:
-        timeout = max(0.0, min(self.next_tick, self.stop_by) - time.monotonic())
-        for key, _ in self.selector.select(timeout):
-            source = key.data
-            # Delivering another account's events may have brought this one a new queue.
-            if source is not None and source.queue is key.fileobj:
-                self._read_queue(source)
-        self._look_up()
+        """A slice of each account that has something to deliver, so that none waits for another's
+        backlog; if none has, wait for something to do."""
+        busy = [source for source in self.sources.values() if source.work is not None]
+        if len(busy) < len(self.sources):
+            due = 0.0 if busy else min(self.next_tick, self.stop_by) - time.monotonic()
+            for key, _ in self.selector.select(max(0.0, due)):
+                source = key.data
+                # What else is in its queue stays there until it is through with what it has.
+                if source is not None and source.work is None:
+                    source.work = self._read_queue(source)
+                    busy.append(source)
+        for source in busy:
+            source.work_on()
+            self._look_up()
+        if not busy:
+            self._look_up()
 
     def _look_up(self) -> None:
         """What is due besides events: the supervisor's word, the tick, the end of the time."""
@@ -222,9 +243,9 @@ class Host:
             match self.control.receive():
                 case Attach(account):
                     self._attach(account, self.control.receive_queue(writable=False))
-                case Stop(_, timeout) as order:
+                case Stop(_, timeout, at) as order:
                     self.stop_order = order
-                    self.stop_by = time.monotonic() + timeout
+                    self.stop_by = at + timeout
         now = time.monotonic()
         if now >= self.next_tick:
             # From now on, not from when it was due: a slow plugin is not punished with a burst.
@@ -249,28 +270,33 @@ class Host:
             source.queue.close()
             source.queue = None
 
-    def _read_queue(self, source: Source) -> None:
+    # What delivers stops after each slice, and goes on at its account's next turn.
+
+    def _read_queue(self, source: Source) -> Iterator[None]:
         assert source.queue is not None
         try:
+            # Now, and not at its turn: by then there may be another queue, which has nothing yet.
             batches = source.queue.read()
         except (EOFError, OSError):
             self._detach(source)
-            self._read_journal(source)
-            return
+            return self._read_journal(source, source.last_seq())
+        return self._deliver_batches(source, batches)
+
+    def _deliver_batches(self, source: Source, batches: Sequence[bytes | int]) -> Iterator[None]:
         for batch in batches:
             if isinstance(batch, int):
-                self._read_journal(source, batch)
+                yield from self._read_journal(source, batch)
                 continue
             events = decode_events(batch)
             before = events[0].seq - 1
             for _ in range(TRIES):
-                if before <= source.position or self._read_journal(source, before):
+                if before <= source.position or (yield from self._read_journal(source, before)):
                     break
                 time.sleep(0.2)
-                self._look_up()
-            self._deliver(source, events)
+                yield
+            yield from self._deliver(source, events)
 
-    def _read_journal(self, source: Source, until: int = FOREVER) -> bool:
+    def _read_journal(self, source: Source, until: int) -> Generator[None, None, bool]:
         """Deliver what stands in the journal after the position.  False: it can't be read.
 
         What comes after event `until` comes by the queue: there may be no trace of it here.
@@ -289,7 +315,7 @@ class Host:
                         source, part.last_seq, f"what the journal has can't be decoded ({error})"
                     )
                     continue
-                self._deliver(source, events)
+                yield from self._deliver(source, events)
         except JournalError as error:
             log.error("%s", error)
             return False
@@ -306,7 +332,7 @@ class Host:
             self.dispatcher.tell(missing)
             source.move(last_seq)
 
-    def _deliver(self, source: Source, events: Sequence[AnyEvent]) -> None:
+    def _deliver(self, source: Source, events: Sequence[AnyEvent]) -> Iterator[None]:
         self._miss(source, events[0].seq - 1, "found neither in the queue nor in the journal")
         events = source.new(events)
         start = 0
@@ -314,27 +340,27 @@ class Host:
             # What was handed over to a process that died comes alone: so its next death tells the
             # event that it was, also in on_batch.
             size = 1 if events[start].redelivered else SLICE
-            part = events[start : start + size]
-            start += len(part)
-            self._deliver_slice(source, part)
-            self._look_up()
+            start += self._deliver_slice(source, events[start : start + size])
+            yield
 
-    def _deliver_slice(self, source: Source, events: Sequence[AnyEvent]) -> None:
-        last_seq = events[-1].seq
+    def _deliver_slice(self, source: Source, events: Sequence[AnyEvent]) -> int:
+        """Returns how many of them were delivered: where the calls took long, not all."""
         self.marks.account(source.account)
-        source.hand(last_seq)
+        source.hand(events[-1].seq)
         if self.task.journal.durability == "power":
             # Before the call, so that a power cut can't take back that it was made.
             self.marks.sync()
         if without := source.poison.pop(events[0].seq, None):
             self.dispatcher.deliver_without(without, events[0])
+            done = 1
         else:
-            self.dispatcher.deliver(events)
-        if os.getpid() != self.pid:
-            # A fork that a plugin let return from its hook: two would now share one queue.
-            os._exit(1)
+            done = self.dispatcher.deliver(events)
         self.letters.write()
+        last_seq = events[done - 1].seq
         source.move(last_seq)
+        if done < len(events):
+            source.take_back(last_seq)
+        return done
 
     def _deliver_letters(self) -> None:
         """What the user wants delivered again, each to its plugin alone."""
@@ -374,11 +400,13 @@ class Source:
         self.account = account
         self.journal = journal
         self.queue: BatchReader | None = None
+        self.work: Iterator[None] | None = None
+        """What it is to deliver before its queue is read again; each step is a slice."""
         self._marks = marks
         cursor = marks.cursor(account)
         if cursor is None:
             # The cursors can't be kept, or the supervisor would have set one: begin here and now.
-            cursor = self._last_seq()
+            cursor = self.last_seq()
             marks.advance(account, cursor)
         self.position = cursor
         """The last event that was delivered."""
@@ -387,7 +415,11 @@ class Source:
         self._handed = marks.handed(account)
         if marks.lost:
             # Everything that is there may have been handed over before.
-            self.hand(self._last_seq())
+            self.hand(self.last_seq())
+
+    def work_on(self) -> None:
+        if self.work is not None and next(self.work, THROUGH) is THROUGH:
+            self.work = None
 
     def new(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
         """Those that come after the position, marked where they may have been delivered before."""
@@ -408,15 +440,20 @@ class Source:
             self._handed = seq
             self._marks.hand(self.account, seq)
 
+    def take_back(self, seq: int) -> None:
+        """Those of a slice that come after `seq` were not delivered after all."""
+        self._handed = seq
+        self._marks.hand(self.account, seq)
+
     def move(self, seq: int) -> None:
         self.position = seq
         self._marks.advance(self.account, seq)
 
     def left(self) -> int:
         """The number of events after the position."""
-        return max(0, self._last_seq() - self.position)
+        return max(0, self.last_seq() - self.position)
 
-    def _last_seq(self) -> int:
+    def last_seq(self) -> int:
         try:
             return self.journal.last_seq()
         except JournalError:

@@ -17,6 +17,9 @@ __all__ = ["Watcher"]
 
 log = logging.getLogger("qehost.supervisor")
 
+QUIET = 5
+"""So many looks without a word, of which there is one a second, prove nothing yet."""
+
 
 class Watcher:
     """For one host process, over all its restarts."""
@@ -28,10 +31,15 @@ class Watcher:
         self._folder = folder
         self._marks = MarksView(folder.marks(host.name))
         self._watch = CallWatch(limits.slow_call, limits.hang_timeout)
+        self._hang = limits.hang_timeout
 
     def look(self, now: float) -> Call | None:
-        """The call that is going on.  One that is slow is told, and one that hangs is ended."""
+        """The call that is going on.  One that is slow is told, and one that hangs is ended.
+
+        To be called once a second: so a process is noticed, too, that stands still outside a call.
+        """
         call = self._current()
+        self._look_for_life(call)
         found = self._watch.look(call, now)
         if found is None or call is None:
             return call
@@ -56,6 +64,22 @@ class Watcher:
             self._host.hung = True
             self._host.kill()
         return call
+
+    def _look_for_life(self, call: Call | None) -> None:
+        """End a process that says nothing and is in no call."""
+        host = self._host
+        host.quiet = host.quiet + 1 if host.ready and call is None else 0
+        if self._hang and host.quiet >= max(self._hang, QUIET):
+            log.error(
+                "the %s has not said anything for %d s, and is in no call (host.hang_timeout): "
+                "killing it. It was stopped by a signal, or a thread of one of its plugins holds "
+                "Python's interpreter lock: %s",
+                host,
+                host.quiet,
+                ", ".join(host.plugins),
+            )
+            host.quiet = 0
+            host.kill()
 
     def doing(self) -> str:
         """`, in on_order of plugin audit with event 7 of account main`, or ""."""

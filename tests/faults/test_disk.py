@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from promise import Numbers, check, delivered_numbers, last_seq
+from promise import Numbers, check, cursor, delivered_numbers, last_seq
 from running import QUICK, Run
 
 from qehost.journal.layout import segments
@@ -69,6 +70,37 @@ def test_events_flow_over_a_full_disk_loudly_and_the_journal_comes_back(
         numbers.wait_for_all(run)
         assert run.stop() == 0
         check(run)
+
+
+def test_a_host_that_dies_on_a_full_disk_misses_nothing_and_brings_nothing_twice(
+    tmp_path: Path, venue: Venue, small_disk: Path
+) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("0.02")
+    state = small_disk / "state"
+    with Run(tmp_path, venue=venue, settings=QUICK, state=state) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers = Numbers(venue, rate=1)
+        numbers.push(400)
+        run.wait_for(lambda: last_seq(run) == 401, "the journal")
+        ballast = (small_disk / "ballast").open("wb", buffering=0)
+        with ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
+        assert cursor(run) < 300
+        os.kill(run.pids()["host main"], signal.SIGKILL)
+        run.wait_for(lambda: len(run.records("on_start")) == 2, "a new host process")
+        slow.unlink()
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        assert run.stop() == 0
+        check(run)
+        assert not run.errors("GapError")
+    (small_disk / "ballast").unlink()
+    with Run(tmp_path, venue=venue, settings=QUICK, state=state) as again:
+        again.wait_for(lambda: len(again.records("on_connected")) >= 2, "the new connection")
+        assert again.stop() == 0
+        check(again)
 
 
 def damage(run: Run, how: str) -> None:

@@ -12,6 +12,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
 from promise import Numbers, check, cursor, dead_letters, last_seq
 from reloading import reload
 from running import QUICK, Run
@@ -231,21 +232,94 @@ def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_ov
         assert not run.logged("disconnected")
 
 
-def test_a_fork_that_comes_back_from_its_hook_does_not_take_part(
-    tmp_path: Path, venue: Venue
+HOLDING = """
+import ctypes, threading
+from pathlib import Path
+
+def on_status(status, event):
+    if not Path("held").exists():
+        Path("held").touch()
+        # After this call.
+        threading.Timer(0.5, ctypes.PyDLL(None).sleep, (1000,)).start()
+"""
+
+
+@pytest.mark.parametrize("how", ["stopped", "a thread holds the interpreter"])
+def test_a_host_that_stands_still_outside_a_call_is_named_and_ended_and_blames_no_event(
+    tmp_path: Path, venue: Venue, how: str
 ) -> None:
-    # Its name puts it after the recorder.
-    plugins = {"splitter": "import os\ndef on_status(status, event):\n    os.fork()\n"}
-    with Run(tmp_path, venue=venue, settings=QUICK, plugins=plugins) as run:
+    settings = {**QUICK, "host.hang_timeout": 1.5}
+    plugins = {"holding": HOLDING} if how != "stopped" else {}
+    with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
+        numbers = Numbers(venue, rate=1)
+        run.wait_for(lambda: run.records("on_connected"))
+        numbers.push(1)
+        numbers.wait_for_all(run)
+        if how == "stopped":
+            run.wait_for(lambda: cursor(run) == 2, "the cursor")
+            os.kill(run.pids()["host main"], signal.SIGSTOP)
+        run.wait_for(lambda: run.logged("host process main has not said anything"), "a word")
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        assert len(run.records("on_start")) == 2
+        assert run.stop() == 0
+        check(run)
+        assert dead_letters(run) == []
+        assert not run.logged("disconnected")
+
+
+FORKING = """
+import os, sys
+from pathlib import Path
+
+def fork():
+    if os.fork() == 0:
+        Path("forks").open("a").write(f"{os.getpid()}\\n")
+        return True
+
+def leave():
+    if fork():
+        sys.exit(0)
+
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "fork()",
+        "leave()",
+        "class Plugin:\n    def __init__(self):\n        leave()",
+        "def on_start():\n    fork()",
+        "def on_start():\n    leave()",
+        "def on_status(status, event):\n    fork()",
+        "def on_status(status, event):\n    leave()",
+        "def on_batch(events):\n    leave()",
+        "def on_tick(now):\n    leave()",
+        "def on_stop(reason):\n    leave()",
+    ],
+)
+def test_a_fork_that_comes_back_does_not_take_part(
+    tmp_path: Path, venue: Venue, source: str
+) -> None:
+    # By its name it comes before the recorder, which a fork would call next.
+    (tmp_path / "forking.py").write_text(FORKING + source)
+    spec = "forking:Plugin" if "class" in source else "forking"
+    with Run(tmp_path, "-p", spec, venue=venue, settings=QUICK) as run:
         numbers = Numbers(venue, rate=1)
         run.wait_for(lambda: run.records("on_connected"))
         for _ in range(5):
             numbers.push(1)
             numbers.wait_for_all(run)
-        assert len({record["pid"] for record in run.records("on_status")}) == 1
+        if "on_stop" not in source:
+            run.wait_for((tmp_path / "forks").exists, "a fork")
         assert run.stop() == 0
         check(run)
+        assert len({record["pid"] for record in run.records()}) == 1
         assert not run.records(redelivered=True)
+        forks = list(map(int, (tmp_path / "forks").read_text().split()))
+        assert not set(forks) & set(run.all_pids())
+        assert not run.logged(r"host \(main\) process ended|raised SystemExit|can't be")
 
 
 def test_a_death_is_noticed_though_a_fork_lives_on(tmp_path: Path, venue: Venue) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -169,6 +172,68 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error_and_memory_does(tmp_pa
     marks.enter(0, 0, 4)
     marks.leave()
     assert (marks.cursor("main"), marks.cursor("other")) == (3, None)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file takes a byte more."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_on_a_full_disk_a_new_process_goes_on_in_the_file_that_is_there(path: Path) -> None:
+    marks = Marks.open(path, PLUGINS, HOOKS, ("former", *ACCOUNTS))
+    marks.advance("other", 10)
+    marks.hand("other", 12)
+    marks.close()
+    with full_disk():
+        again = open_marks(path)
+    assert (again.cursor("main"), again.cursor("other"), again.handed("other")) == (None, 10, 12)
+    again.advance("other", 11)
+    again.account("other")
+    again.enter(1, 2, 12)
+    call = MarksView(path).current()
+    assert call is not None
+    assert call[:4] == ("sink", "on_fill", "other", 12)
+    assert MarksView(path).cursors() == {"other": 11}
+
+
+@pytest.mark.parametrize(
+    ("plugins", "hooks", "accounts"),
+    [
+        (("sink", "console"), HOOKS, ACCOUNTS),
+        (PLUGINS, HOOKS[1:], ACCOUNTS),
+        (PLUGINS, HOOKS, (*ACCOUNTS, "new")),
+    ],
+)
+def test_where_that_file_has_no_room_for_the_names_memory_goes_on_from_its_cursors(
+    path: Path, plugins: tuple[str, ...], hooks: tuple[str, ...], accounts: tuple[str, ...]
+) -> None:
+    marks = open_marks(path)
+    marks.advance("main", 10)
+    marks.hand("main", 12)
+    marks.close()
+    with full_disk():
+        with pytest.raises(JournalError, match="full"):
+            Marks.open(path, plugins, hooks, accounts)
+        memory = Marks.in_memory(plugins, hooks, accounts, after=path)
+    assert (memory.cursor("main"), memory.handed("main"), memory.cursor("other")) == (10, 12, None)
+    assert not memory.lost
+
+
+def test_on_a_full_disk_a_damaged_file_brings_everything_again_too(path: Path) -> None:
+    open_marks(path).advance("main", 10)
+    path.write_bytes(b"rubbish")
+    with full_disk():
+        with pytest.raises(JournalError, match="full"):
+            open_marks(path)
+        memory = Marks.in_memory(PLUGINS, HOOKS, ACCOUNTS, after=path)
+    assert memory.lost
+    assert memory.cursor("main") == 0
 
 
 def test_syncing_and_closing_keep_what_was_marked(path: Path) -> None:

@@ -90,6 +90,7 @@ def dispatcher(
     failures: Failures | None = None,
     marks: Marks | None = None,
     slow_call: float = 60.0,
+    turn: float = 60.0,
 ) -> Dispatcher:
     """The plugins are named a, b, c, …"""
     registry = Registry()
@@ -97,7 +98,7 @@ def dispatcher(
     for name, plugin in zip(names, plugins, strict=True):
         registry.add(plugin, name, "")
     loaded = Plugins((), dict.fromkeys(names), implementations(registry))
-    return loaded.dispatcher(failures=failures, marks=marks, slow_call=slow_call)
+    return loaded.dispatcher(failures=failures, marks=marks, slow_call=slow_call, turn=turn)
 
 
 class Recorder:
@@ -203,6 +204,26 @@ def test_raw_then_typed_for_each_event_then_the_batch() -> None:
     assert message == ClientPushMessage(
         "order_data", "m", "u", '{"masterOrderId": "m-1", "quantity": "0.10"}'
     )
+
+
+def test_when_its_turn_is_over_the_rest_of_the_events_is_left_and_the_batch_has_what_came() -> None:
+    class Slow(Recorder):
+        def on_status(self, event: Any) -> None:
+            self.take("on_status", event.seq)
+            if event.seq % 2 == 0:
+                time.sleep(0.1)
+
+        def on_batch(self, events: Any) -> None:
+            self.take("on_batch", [event.seq for event in events])
+
+    plugin = Slow()
+    target = dispatcher(plugin, turn=0.1)
+    events = [make("status", seq) for seq in range(1, 6)]
+    assert [target.deliver(events[start:]) for start in (0, 2, 4)] == [2, 2, 1]
+    typed = [values[0] for hook, values in plugin.seen if hook == "on_status"]
+    batches = [values[0] for hook, values in plugin.seen if hook == "on_batch"]
+    assert typed == [1, 2, 3, 4, 5]
+    assert batches == [[1, 2], [3, 4], [5]]
 
 
 @pytest.mark.parametrize(
