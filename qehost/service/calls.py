@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from logging import Logger
 from typing import Any
 
 from qehost import wire
 from qehost.errors import DecodeError, from_problem
 from qehost.messages import AnyEvent, ErrorEvent
 from qehost.service.handlers import WebSocketEventHandlers
+from qehost.service.logger import Guarded
 
 __all__ = ["HandlerCalls"]
 
@@ -33,7 +33,7 @@ class HandlerCalls:
     def __init__(
         self,
         handlers: Callable[[], WebSocketEventHandlers],
-        log: Callable[[], Logger],
+        log: Callable[[], Guarded],
         stopped: Callable[[], bool],
     ) -> None:
         self._handlers = handlers

@@ -17,6 +17,7 @@ from qehost.service.account import task_of
 from qehost.service.calls import HandlerCalls
 from qehost.service.handlers import WebSocketEventHandlers, check
 from qehost.service.handover import Handover
+from qehost.service.logger import Guarded
 from qehost.service.session import Session
 from qehost.settings import ConnectionSettings, HostSettings
 
@@ -92,7 +93,7 @@ class WebSocketService:
             catch_up_interval=_seconds("catch_up_interval", catch_up_interval, least=0.0),
             mute_after=_seconds("mute_after", mute_after, least=0.0),
         )
-        self._logger = logging.getLogger("qehost.service")
+        self._logger = Guarded(logging.getLogger("qehost.service"))
         self._lock = threading.RLock()
         self._session: Session | None = None
 
@@ -132,7 +133,7 @@ class WebSocketService:
 
     def set_logger(self, logger: logging.Logger) -> WebSocketService:
         """Log here in place of `qehost.service`, also what the connection process has to say."""
-        self._logger = logger
+        self._logger = Guarded(logger)
         return self
 
     def _set(self, **values: float) -> None:
@@ -223,7 +224,7 @@ class WebSocketService:
             state_dir=self._state_dir,
         )
 
-    def _log(self) -> logging.Logger:
+    def _log(self) -> Guarded:
         return self._logger
 
 

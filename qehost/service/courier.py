@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from qehost.messages import (
 )
 from qehost.records import decode_events
 from qehost.service.inbox import Died, Inbox
+from qehost.service.logger import Guarded
 from qehost.service.place import Missing, Place
 from qehost.service.presence import Presence
 
@@ -59,7 +59,7 @@ class Courier:
         inbox: Inbox,
         place: Place,
         presence: Presence,
-        log: Callable[[], logging.Logger],
+        log: Callable[[], Guarded],
         abandoned: Callable[[], None],
         after: threading.Thread | None,
     ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -24,6 +23,7 @@ from qehost.queue import BatchReader
 from qehost.restarts import Restarts
 from qehost.service.child import Line
 from qehost.service.inbox import Died, Inbox
+from qehost.service.logger import Guarded
 from qehost.service.presence import Presence
 
 __all__ = ["Keeper"]
@@ -42,6 +42,8 @@ class Keeper:
 
     It also is what starts the process: on Linux that ends with the thread that started it, and a
     program may call `connect` in a thread that is soon over.
+
+    `failed` is called if the thread ends without an order to.
     """
 
     def __init__(
@@ -49,13 +51,15 @@ class Keeper:
         task: ConnectionTask,
         inbox: Inbox,
         presence: Presence,
-        log: Callable[[], logging.Logger],
+        log: Callable[[], Guarded],
+        failed: Callable[[], None],
     ) -> None:
         self._thread = threading.Thread(target=self._run, name="qehost-keeper", daemon=True)
         self._task = task
         self._inbox = inbox
         self._presence = presence
         self._log = log
+        self._failed = failed
         self._lock = threading.Lock()
         self._order: Stop | None = None
         self._replacing = False
@@ -101,6 +105,20 @@ class Keeper:
         # Starting a process changes the signals that this thread blocks, and when it unblocks one
         # it can take it away from the main thread, whose sleep would then not be interrupted.
         signal.pthread_sigmask(signal.SIG_BLOCK, children.SIGNALS)
+        try:
+            self._keep_alive()
+        except BaseException:  # noqa: BLE001 - whatever it was, the service must not pass for alive
+            self._log().critical("the connection is given up: connect again", exc_info=True)
+            if self._child is not None:
+                self._child.kill()
+            self._presence.process_ended()
+        finally:
+            self._bell.close()
+            self._ring.close()
+            if not self._is_to_end():
+                self._failed()
+
+    def _keep_alive(self) -> None:
         restarts = Restarts()
         newest: list[bytes] = []
         while not self._is_to_end():
@@ -125,8 +143,6 @@ class Keeper:
                 Died(f"{reason.rstrip('.')}. It is started again in {delay:.1f} s")
             )
             self._pause(delay)
-        self._bell.close()
-        self._ring.close()
 
     def _attend(self, newest: list[bytes]) -> str:
         """Start the process and see to it until it has ended; why it did, `""`: by order."""

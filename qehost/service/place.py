@@ -16,12 +16,15 @@ from qehost.host.cursors import Marks
 from qehost.journal import Batch, JournalReader
 from qehost.messages import AnyEvent
 from qehost.records import decode_events
+from qehost.service.logger import Guarded
 from qehost.settings import JournalSettings
 from qehost.state import StateFolder
 from qehost.supervision.placing import last_seq_of
 from qehost.supervision.upkeep import Upkeep
 
 __all__ = ["HOST", "InJournal", "InMemory", "Missing", "Place"]
+
+log = Guarded(logging.getLogger("qehost.service"))
 
 HOST = "service"
 """As which host process the program has its cursor in the state folder."""
@@ -102,7 +105,12 @@ class InJournal(Place):
         if self._marks.lost:
             self._handed = last_seq
         self._upkeep = Upkeep(
-            folder, [account], [HOST], keep=seconds(settings.keep), keep_bytes=settings.keep_bytes
+            folder,
+            [account],
+            [HOST],
+            keep=seconds(settings.keep),
+            keep_bytes=settings.keep_bytes,
+            log=log,
         )
         self._upkeep.start()
 
@@ -122,7 +130,7 @@ class InJournal(Place):
                     )
         except JournalError as error:
             # What is missing shows at the next event.
-            logging.getLogger("qehost.service").error("%s", error)
+            log.error("%s", error)
 
     def hand(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
         if events[0].seq <= self._handed:

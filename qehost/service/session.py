@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import weakref
@@ -13,6 +12,7 @@ from qehost.control import ConnectionTask
 from qehost.service.courier import Consumer, Courier
 from qehost.service.inbox import Inbox
 from qehost.service.keeper import Keeper
+from qehost.service.logger import Guarded
 from qehost.service.place import InJournal, InMemory
 from qehost.service.presence import Presence
 
@@ -35,7 +35,7 @@ class Session:
     def __init__(
         self,
         task: ConnectionTask,
-        log: Callable[[], logging.Logger],
+        log: Callable[[], Guarded],
         after: Session | None = None,
     ) -> None:
         self.task = task
@@ -47,7 +47,7 @@ class Session:
         inbox = Inbox()
         self._presence = Presence()
         self._presence.note_status(place.before, False)
-        self._keeper = Keeper(task, inbox, self._presence, log)
+        self._keeper = Keeper(task, inbox, self._presence, log, self._abandoned)
         self._courier = Courier(
             task.account,
             inbox,
@@ -105,7 +105,8 @@ class Session:
             self._keeper.stop(AT_EXIT_WITHIN)
 
     def _abandoned(self) -> None:
-        """Whoever took the events is gone; called in the courier's thread."""
+        """One side can't go on, or is gone; called in the thread that found out."""
+        self._courier.stopped.set()
         threading.Thread(target=self.close, name="qehost-close", daemon=True).start()
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,8 @@ from qehost.errors import (
     VenueError,
     WebsocketClientError,
 )
+from qehost.restarts import Restarts
+from qehost.service.logger import Guarded
 
 
 def until_read(service: WebSocketService, events: int) -> None:
@@ -504,6 +507,86 @@ def test_a_process_that_cannot_work_is_told_and_tried_again(service_of, api, cal
     assert "/nowhere.pem" in str(errors[0])
     assert isinstance(errors[0], WebsocketClientError)
     assert calls.names("on_error") == []
+
+
+class FaultyHandler(logging.Handler):
+    def __init__(self, fault: BaseException) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise self.fault
+
+
+class FaultyFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise ValueError("the filter is faulty")
+
+
+@pytest.fixture
+def mine() -> Iterator[logging.Logger]:
+    """A logger of the program's own."""
+    logger = logging.getLogger("mine")
+    logger.propagate = False
+    yield logger
+    logger.propagate = True
+    logger.handlers.clear()
+    logger.filters.clear()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [RuntimeError("the chat is away"), OSError("no network"), SystemExit(1), None],
+    ids=["Exception", "OSError", "SystemExit", "filter"],
+)
+def test_a_logger_that_raises_costs_the_stream_nothing(
+    fault, service, calls, venue, children, mine, capsys
+):
+    if fault is None:
+        mine.addFilter(FaultyFilter())
+    else:
+        mine.addHandler(FaultyHandler(fault))
+    service.set_logger(mine)
+
+    def boom(_: object) -> None:
+        raise ValueError("boom")
+
+    calls.react["on_status"] = calls.react["on_error"] = boom  # both are logged
+    service.connect()
+    calls.wait("on_connected")
+    venue.drop()  # so is this, by the connection process
+    calls.wait("on_connected", 2)
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
+    calls.wait("on_connected", 3)
+    venue.push(status("one"))
+    venue.push(status("two"))
+    assert calls.wait("on_status", 2) == ["one", "two"]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert all(line.startswith("qehost: a line could not be logged: ") for line in lines)
+
+
+def test_ctrl_c_while_a_line_is_logged_reaches_the_program(mine):
+    mine.addHandler(FaultyHandler(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        Guarded(mine).warning("closed")
+
+
+def test_a_service_whose_thread_has_failed_is_closed_and_connects_again(
+    service, calls, venue, children, monkeypatch, caplog
+):
+    service.connect()
+    calls.wait("on_connected")
+    (pid,) = children()
+    with monkeypatch.context() as broken:
+        broken.setattr(Restarts, "died", lambda *_: 1 / 0)
+        os.kill(pid, signal.SIGKILL)
+        calls.wait("on_disconnected")
+    assert not service.is_connected()
+    assert "connect again" in caplog.text
+    service.connect()
+    calls.wait("on_connected", 2)
 
 
 # --- with a journal -----------------------------------------------------------------------------
