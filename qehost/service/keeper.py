@@ -22,7 +22,7 @@ from qehost.errors import ProcessDied
 from qehost.queue import BatchReader
 from qehost.restarts import Restarts
 from qehost.service.child import Line
-from qehost.service.inbox import Died, Inbox
+from qehost.service.inbox import Begun, Died, Inbox
 from qehost.service.logger import Guarded
 from qehost.service.presence import Presence
 
@@ -63,6 +63,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._order: Stop | None = None
         self._replacing = False
+        self._generation = 0
         self._bell, self._ring = multiprocessing.Pipe(duplex=False)
         self._child: _Child | None = None
 
@@ -70,10 +71,10 @@ class Keeper:
         children.prepare()
         self._thread.start()
 
-    def replace(self, task: ConnectionTask) -> None:
-        """Go on with a process that has this task."""
+    def replace(self, task: ConnectionTask, generation: int) -> None:
+        """Go on with a process that has this task, and begins this generation."""
         with self._lock:
-            self._task = task
+            self._task, self._generation = task, generation
             self._replacing = True
         self._wake()
 
@@ -148,8 +149,9 @@ class Keeper:
         """Start the process and see to it until it has ended; why it did, `""`: by order."""
         with self._lock:
             task, self._replacing = self._task, False
+            begun = Begun(self._generation)
         child = self._child = _Child(task, newest)
-        self._inbox.attach(child.events)
+        self._inbox.attach(child.events, begun)
         refused = ""
         kill_at: float | None = None
         while True:

@@ -39,6 +39,7 @@ class Session:
         after: Session | None = None,
     ) -> None:
         self.task = task
+        self._generation = 0
         self._pid = os.getpid()
         self._log = log
         place = (
@@ -83,7 +84,9 @@ class Session:
     def replace(self, task: ConnectionTask) -> None:
         """Go on with this task, which has another listen key."""
         self.task = task
-        self._keeper.replace(task)
+        self._generation += 1
+        self._courier.generation = self._generation
+        self._keeper.replace(task, self._generation)
 
     def close(self) -> None:
         """End everything.  Waits, but never for ever, and not for the handler that calls this."""

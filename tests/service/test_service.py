@@ -486,6 +486,31 @@ def test_another_listen_key_takes_the_place_of_the_first(service_of, calls, venu
     calls.wait("on_connected", 2)
     venue.push(status("with the new key"))
     assert calls.wait("on_status") == ["with the new key"]
+    assert "on_disconnected" not in calls.names()  # nothing that the program did not do itself
+
+
+@pytest.mark.parametrize("with_journal", [False, True])
+def test_a_handler_that_connects_with_a_new_key_when_the_stream_has_ended_comes_to_an_end(
+    with_journal, service_of, api, calls, venue, tmp_path
+):
+    options = {"state_dir": tmp_path} if with_journal else {}
+    service = service_of(api, calls, **options)
+
+    def connect_again() -> None:
+        # Meanwhile the service has connected by itself, and the new key ends that connection.
+        until_read(service, 2)
+        service.connect(api.create_listen_key_v2()["listenKey"])
+
+    calls.react["on_disconnected"] = connect_again
+    service.connect(api.create_listen_key_v2()["listenKey"])
+    calls.wait("on_connected")
+    venue.drop()
+    calls.wait("on_connected", 2)
+    venue.push(status("with the new key"))
+    calls.wait("on_status")
+    told = calls.names("on_raw_message", "on_status", "on_error")
+    assert told == ["on_connected", "on_disconnected", "on_connected"]
+    assert service.is_connected()
 
 
 def test_connecting_again_changes_nothing(service, calls, venue, children):
