@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,8 @@ _MESSAGE = {
 class HandlerCalls:
     """`handlers` and `log` are asked at every event: a program may change them while it runs.
 
-    `stopped` says that nothing is to be called any more.
+    `stopped` says that nothing is to be called any more.  `parting` is for the service: its
+    attribute `now` is there in a thread whose last call is going on.
     """
 
     at_once = 1
@@ -35,10 +37,12 @@ class HandlerCalls:
         handlers: Callable[[], WebSocketEventHandlers],
         log: Callable[[], Guarded],
         stopped: Callable[[], bool],
+        parting: threading.local,
     ) -> None:
         self._handlers = handlers
         self._log = log
         self._stopped = stopped
+        self._parting = parting
 
     def deliver(self, events: Sequence[AnyEvent]) -> int:
         """Call the handlers; for how many of the events, where they were stopped in between."""
@@ -50,7 +54,11 @@ class HandlerCalls:
 
     def last_words(self, event: AnyEvent) -> None:
         """The one event that is told after the stop."""
-        self._typed(event)
+        self._parting.now = True
+        try:
+            self._typed(event)
+        finally:
+            del self._parting.now
 
     def gone(self) -> bool:
         """Whether nobody is there any more who could take events."""

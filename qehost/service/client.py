@@ -96,6 +96,7 @@ class WebSocketService:
         self._logger = Guarded(logging.getLogger("qehost.service"))
         self._lock = threading.RLock()
         self._session: Session | None = None
+        self._parting = threading.local()
 
     def __repr__(self) -> str:
         state = "connected" if self.is_connected() else "not connected"
@@ -153,11 +154,17 @@ class WebSocketService:
             StateFolderBusy: another program works in `state_dir`.
             JournalError: `state_dir` can't be used.
         """
+        if hasattr(self._parting, "now"):
+            # Who connects whenever the stream has ended could otherwise never close it.
+            self._log().info("closed by this program: on_disconnected does not connect it again")
+            return
         with self._lock:
             session = self._session
             if session is None or not session.alive:
                 session = self._new_session(listen_key)
-                session.start(HandlerCalls(lambda: self.handlers, self._log, session.stopped))
+                session.start(
+                    HandlerCalls(lambda: self.handlers, self._log, session.stopped, self._parting)
+                )
                 return
             known = session.task.settings.listen_key
             if listen_key and (known is None or known.reveal() != listen_key):
@@ -173,7 +180,8 @@ class WebSocketService:
 
         `on_disconnected` is the last call, if the stream was open.  A handler that is running is
         waited for, up to five seconds; what comes after it in the queue is not delivered any more.
-        May be called again, and `connect` after it.
+        May be called again, and `connect` after it; but a `connect` in that last `on_disconnected`
+        does nothing.
         """
         session = self._session
         if session is not None:

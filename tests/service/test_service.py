@@ -298,6 +298,33 @@ def test_close_ends_the_process_and_tells_it(service, calls, venue, children):
     wait_for(lambda: not venue.connections)
 
 
+def test_close_is_the_end_also_if_on_disconnected_connects(service, api, calls, children, caplog):
+    calls.react["on_disconnected"] = lambda: service.connect(
+        api.create_listen_key_v2()["listenKey"]
+    )
+    service.connect()
+    calls.wait("on_connected")
+    with caplog.at_level(logging.INFO, "qehost.service"):
+        service.close()
+    assert calls.names()[-1] == "on_disconnected"
+    assert children() == []
+    assert "closed by this program: on_disconnected does not connect it again" in caplog.text
+    calls.react.clear()
+    service.connect()
+    calls.wait("on_connected", 2)
+
+
+def test_the_last_on_disconnected_may_connect_another_service(service_of, api, calls):
+    others = type(calls)()
+    spare = service_of(api, others)
+    service = service_of(api, calls)
+    calls.react["on_disconnected"] = spare.connect
+    service.connect()
+    calls.wait("on_connected")
+    service.close()
+    others.wait("on_connected")
+
+
 def test_close_before_connect_and_right_after_it(service, children):
     service.close()
     service.connect()
