@@ -15,6 +15,7 @@ from qehost.errors import ParameterArgumentError, ParameterValueError
 from qehost.messages import AnyEvent
 from qehost.service.account import task_of
 from qehost.service.calls import HandlerCalls
+from qehost.service.courier import Consumer
 from qehost.service.handlers import WebSocketEventHandlers, check
 from qehost.service.handover import Handover
 from qehost.service.logger import Guarded
@@ -162,8 +163,9 @@ class WebSocketService:
             session = self._session
             if session is None or not session.alive:
                 session = self._new_session(listen_key)
-                session.start(
-                    HandlerCalls(lambda: self.handlers, self._log, session.stopped, self._parting)
+                self._begin(
+                    session,
+                    HandlerCalls(lambda: self.handlers, self._log, session.stopped, self._parting),
                 )
                 return
             known = session.task.settings.listen_key
@@ -205,7 +207,7 @@ class WebSocketService:
                 )
             session = self._new_session(listen_key)
             handover = Handover()
-            session.start(handover)
+            self._begin(session, handover)
         try:
             async for event in handover.events():
                 yield event
@@ -214,9 +216,12 @@ class WebSocketService:
             await asyncio.to_thread(session.close)
 
     def _new_session(self, listen_key: str | None) -> Session:
-        task = self._task(listen_key)
-        self._session = Session(task, self._log, after=self._session)
-        return self._session
+        return Session(self._task(listen_key), self._log, after=self._session)
+
+    def _begin(self, session: Session, consumer: Consumer) -> None:
+        session.start(consumer)
+        # Not before: what could not be started would pass for a connection.
+        self._session = session
 
     def _task(self, listen_key: str | None) -> Any:
         return task_of(

@@ -99,6 +99,11 @@ class Courier:
         self._inbox.ring()
         if threading.current_thread() is self.thread:
             return True
+        if self.thread.ident is None:
+            self._let_go()  # it could not be started
+            return True
+        if self._after is threading.current_thread():
+            timeout = 0.0  # it has not begun: it waits for the handler that calls this
         self.thread.join(timeout)
         if self.thread.is_alive():
             self.silence()
@@ -122,6 +127,9 @@ class Courier:
                 self._abandoned()
         if self._connected and not self._silent:
             self.consumer.last_words(self._disconnected("closed by this program"))
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._inbox.close()
         self._place.close()
 

@@ -86,6 +86,9 @@ class Keeper:
         self._wake()
         if threading.current_thread() is self._thread:
             return  # a handler of the program's logger
+        if self._thread.ident is None:
+            self._let_go()  # it could not be started
+            return
         self._thread.join(timeout)
         if self._thread.is_alive():
             child = self._child
@@ -99,6 +102,10 @@ class Keeper:
     def _wake(self) -> None:
         with suppress(OSError):  # it has ended
             self._ring.send_bytes(b"")
+
+    def _let_go(self) -> None:
+        self._bell.close()
+        self._ring.close()
 
     # --- the thread ----------------------------------------------------------------------
 
@@ -114,8 +121,7 @@ class Keeper:
                 self._child.kill()
             self._presence.process_ended()
         finally:
-            self._bell.close()
-            self._ring.close()
+            self._let_go()
             if not self._is_to_end():
                 self._failed()
 

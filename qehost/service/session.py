@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from qehost.control import ConnectionTask
 from qehost.service.courier import Consumer, Courier
@@ -42,22 +43,29 @@ class Session:
         self._generation = 0
         self._pid = os.getpid()
         self._log = log
-        place = (
-            InJournal(task.state_dir, task.account, task.journal) if task.state_dir else InMemory()
-        )
-        inbox = Inbox()
-        self._presence = Presence()
-        self._presence.note_status(place.before, False)
-        self._keeper = Keeper(task, inbox, self._presence, log, self._abandoned)
-        self._courier = Courier(
-            task.account,
-            inbox,
-            place,
-            self._presence,
-            log,
-            self._abandoned,
-            None if after is None else after.thread,
-        )
+        with ExitStack() as undo:
+            place = (
+                InJournal(task.state_dir, task.account, task.journal)
+                if task.state_dir
+                else InMemory()
+            )
+            undo.callback(place.close)
+            inbox = Inbox()
+            undo.callback(inbox.close)
+            self._presence = Presence()
+            self._presence.note_status(place.before, False)
+            self._keeper = Keeper(task, inbox, self._presence, log, self._abandoned)
+            undo.callback(self._keeper.stop, END_WITHIN)
+            self._courier = Courier(
+                task.account,
+                inbox,
+                place,
+                self._presence,
+                log,
+                self._abandoned,
+                None if after is None else after.thread,
+            )
+            undo.pop_all()
 
     @property
     def thread(self) -> threading.Thread:
@@ -74,9 +82,16 @@ class Session:
         return self.alive and self._presence.connected
 
     def start(self, consumer: Consumer) -> None:
+        """Whatever is raised, nothing has been started then."""
+        try:
+            self._courier.start(consumer)
+            self._keeper.start()
+        except BaseException:
+            self._courier.silence()
+            self._courier.stop(HANDLER_WITHIN)
+            self._keeper.stop(END_WITHIN)
+            raise
         _running.add(self)
-        self._courier.start(consumer)
-        self._keeper.start()
 
     def stopped(self) -> bool:
         return self._courier.stopped.is_set()

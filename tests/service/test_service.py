@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -639,6 +640,50 @@ def test_a_service_whose_thread_has_failed_is_closed_and_connects_again(
     assert "connect again" in caplog.text
     service.connect()
     calls.wait("on_connected", 2)
+
+
+def fail(*_: object) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "place.JournalReader",
+        "place.Upkeep.start",
+        "session.Inbox",
+        "session.Keeper",
+        "session.Courier",
+        "keeper.children.prepare",
+        "qehost-handlers",
+        "qehost-keeper",
+    ],
+)
+def test_a_connect_that_fails_half_way_leaves_nothing_and_the_next_one_connects(
+    step, service_of, api, calls, venue, children, tmp_path, monkeypatch
+):
+    service = service_of(api, calls, state_dir=tmp_path)
+    before = set(threading.enumerate())
+    files = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as broken:
+        if "." in step:
+            broken.setattr(f"qehost.service.{step}", fail)
+        else:
+            start = threading.Thread.start
+            broken.setattr(
+                threading.Thread, "start", lambda self: (fail if self.name == step else start)(self)
+            )
+        for _ in range(2):
+            with pytest.raises(OSError, match="Too many open files"):
+                service.connect()
+    service.close()
+    wait_for(lambda: set(threading.enumerate()) <= before, "the threads to end")
+    assert len(os.listdir("/proc/self/fd")) <= files
+    assert not service.is_connected()
+    service.connect()
+    calls.wait("on_connected")
+    service.close()
+    assert children() == []
 
 
 # --- with a journal -----------------------------------------------------------------------------
