@@ -309,8 +309,11 @@ class ParameterTypeError(Error):
         return f"{self.params[0]} must be of type {self.params[1]}"
 
 
-class ParameterArgumentError(Error):
-    """A combination of arguments that makes no sense."""
+class ParameterArgumentError(Error, ValueError):
+    """An argument, or a combination of several, that makes no sense.
+
+    A ValueError, too: that is what the venue's own client raises here.
+    """
 
     def __init__(self, error_message: str) -> None:
         super().__init__(error_message)

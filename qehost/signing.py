@@ -100,6 +100,8 @@ def _compact(value: Any) -> str:
             allow_nan=False,
             default=_json_value,
         )
+    except ParameterArgumentError:
+        raise
     except ValueError as error:  # NaN, infinity, a circular reference
         raise ParameterArgumentError(f"the body can't be sent as JSON: {error}") from None
 

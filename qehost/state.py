@@ -22,6 +22,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
+from weakref import WeakSet
 
 from qehost.errors import JournalError, StateFolderBusy
 
@@ -112,6 +113,8 @@ class FileLock:
     The file holds the owner's process id for the eye and for error texts; the lock itself is
     `flock`'s, so a file that is left over locks nobody out.  It is never removed: between a removal
     and the next creation two processes could each hold a lock on a file of this name.
+
+    A fork of the process does not hold it, neither while that lives nor after it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -135,6 +138,7 @@ class FileLock:
                     return False
                 time.sleep(0.02)
         self._fd = fd
+        _held.add(self)
         try:
             # In this order a full disk takes it where the file had an id before.
             os.ftruncate(fd, os.pwrite(fd, f"{os.getpid()}\n".encode(), 0))
@@ -177,8 +181,26 @@ class FileLock:
 
     def release(self) -> None:
         if self._fd >= 0:
+            # Closing would do, if no fork held the file open, too.
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            self.leave()
+
+    def leave(self) -> None:
+        """In a fork: let go of the file, and leave the lock to the process that holds it."""
+        if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+_held: WeakSet[FileLock] = WeakSet()
+
+
+def _leave_all() -> None:
+    for lock in list(_held):
+        lock.leave()
+
+
+os.register_at_fork(after_in_child=_leave_all)
 
 
 def private_folder(path: Path) -> None:

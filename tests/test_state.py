@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,55 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     lock = StateFolder(tmp_path / "state").lock()
     assert lock.holder() == os.getpid()
     lock.release()
+
+
+@pytest.fixture
+def fork() -> Iterator[Callable[[], None]]:
+    """Makes forks of this process that stay until the test ends."""
+    children: list[int] = []
+
+    def make() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other tests of this process may have left threads
+            if (pid := os.fork()) == 0:
+                time.sleep(60)
+                os._exit(0)
+        children.append(pid)
+
+    yield make
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_a_fork_does_not_hold_the_lock_that_its_parent_releases(
+    tmp_path: Path, fork: Callable[[], None]
+) -> None:
+    lock = StateFolder(tmp_path).lock()
+    fork()
+    assert StateFolder(tmp_path).holder() == os.getpid()  # the fork has not given it away either
+    lock.release()
+    StateFolder(tmp_path).lock().release()
+
+
+def test_a_fork_does_not_hold_the_lock_of_a_parent_that_was_killed(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys, time; from qehost.state import StateFolder\n"
+        "lock = StateFolder(sys.argv[1]).lock()\n"
+        "if (pid := os.fork()) == 0: os.write(1, b'forked\\n'); time.sleep(60)\n"
+        "os.write(1, b'%d\\n' % pid); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = {process.stdout.readline().strip() for _ in range(2)}
+        (fork,) = lines - {"forked"}
+        try:
+            process.kill()
+            process.wait()
+            StateFolder(tmp_path).lock().release()
+        finally:
+            os.kill(int(fork), signal.SIGKILL)
 
 
 def test_what_is_made_is_the_users_alone_and_what_exists_keeps_its_mode(tmp_path: Path) -> None:

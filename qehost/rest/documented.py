@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from qehost.rest.calls import Calls
-from qehost.rest.parameters import id_list
+from qehost.rest.parameters import documented_query, documented_update, id_list
 from qehost.rest.paths import LISTEN_KEY, MASTER_ORDERS, ORDER_FILLS, order_path
 from qehost.rest.replies import Answer
 
@@ -22,7 +22,8 @@ USAGE_HEADERS = ("x-mbx-used-weight", "x-mbx-order-count", "x-sapi-used")
 class Documented:
     """What `API` takes over from the venue's client.
 
-    `**params` are the venue's own (pageSize, startTime, recvWindow, …) and reach it as they are.
+    `**params` are the venue's own (pageSize, startTime, recvWindow, …).  What its client checks and
+    converts is checked and converted here, too; the rest reaches the venue as it is.
     """
 
     def __init__(self, calls: Calls, show_limit_usage: bool, show_header: bool) -> None:
@@ -59,9 +60,9 @@ class Documented:
 
     def list_master_orders_v2(self, **params: Any) -> Any:
         """One page of the master orders: items, total, page, pageSize."""
-        return self.sign_request("GET", MASTER_ORDERS, params)
+        return self.sign_request("GET", MASTER_ORDERS, documented_query(params))
 
-    def get_master_order_v2(self, masterOrderId: str, **params: Any) -> Any:  # noqa: N803
+    def get_master_order_v2(self, masterOrderId: str | int, **params: Any) -> Any:  # noqa: N803
         return self.sign_request("GET", order_path("masterOrderId", masterOrderId), params)
 
     def get_master_order_by_client_order_id_v2(self, clientOrderId: str, **params: Any) -> Any:  # noqa: N803
@@ -70,20 +71,31 @@ class Documented:
 
     def list_order_fills_v2(self, **params: Any) -> Any:
         """One page of the child orders with their fills: items, total, page, pageSize."""
-        return self.sign_request("GET", ORDER_FILLS, params)
+        return self.sign_request("GET", ORDER_FILLS, documented_query(params))
 
-    def pause_master_order_v2(self, masterOrderId: str, **params: Any) -> Any:  # noqa: N803
+    def pause_master_order_v2(self, masterOrderId: str | int, **params: Any) -> Any:  # noqa: N803
         """Returns success and message, as the other actions do: look at them."""
         return self._put(order_path("masterOrderId", masterOrderId, after="/pause"), params)
 
-    def resume_master_order_v2(self, masterOrderId: str, **params: Any) -> Any:  # noqa: N803
+    def resume_master_order_v2(self, masterOrderId: str | int, **params: Any) -> Any:  # noqa: N803
         return self._put(order_path("masterOrderId", masterOrderId, after="/resume"), params)
 
-    def cancel_master_order_v2(self, masterOrderId: str, **params: Any) -> Any:  # noqa: N803
+    def cancel_master_order_v2(self, masterOrderId: str | int, **params: Any) -> Any:  # noqa: N803
         return self._put(order_path("masterOrderId", masterOrderId, after="/cancel"), params)
 
-    def update_master_order_v2(self, masterOrderId: str, **params: Any) -> Any:  # noqa: N803
-        return self._put(order_path("masterOrderId", masterOrderId, after="/update"), params)
+    def update_master_order_v2(
+        self,
+        masterOrderId: str | int,  # noqa: N803
+        request: Any = None,
+        **params: Any,
+    ) -> Any:
+        """Decimals reach the venue as text, as they must; a name it does not know is refused.
+
+        `request` is a dictionary of the same parameters, or an object whose `to_payload()` gives
+        one, such as the venue's `UpdateMasterOrderV2Request`; `params` come before it.
+        """
+        path = order_path("masterOrderId", masterOrderId, after="/update")
+        return self._put(path, documented_update(request, params))
 
     def batch_cancel_master_orders_v2(self, masterOrderIds: Iterable[str], **params: Any) -> Any:  # noqa: N803
         """Returns successCount and failedOrders."""

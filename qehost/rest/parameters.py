@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any, TypeAlias
 
 from qehost.errors import (
@@ -15,7 +16,17 @@ from qehost.errors import (
 )
 from qehost.signing import plain_number
 
-__all__ = ["Exact", "When", "id_list", "page_query", "rfc3339", "seconds", "update_body"]
+__all__ = [
+    "Exact",
+    "When",
+    "documented_query",
+    "documented_update",
+    "id_list",
+    "page_query",
+    "rfc3339",
+    "seconds",
+    "update_body",
+]
 
 Exact: TypeAlias = Decimal | int | str
 """A number that is exact.  A float is none: 0.1 + 0.2 is not 0.3."""
@@ -58,17 +69,73 @@ def update_body(fields: Mapping[str, Any]) -> dict[str, Any]:
                 raise ParameterTypeError([name, "bool"])
             body[FLAGS[name]] = value
         elif name == DURATION:
-            body["executionDurationSeconds"] = _duration(value)
+            body["executionDurationSeconds"] = _duration(name, value)
         else:
             raise ParameterArgumentError(f"{name} can't be updated")
     return body
 
 
-def _duration(value: Any) -> int:
+def documented_update(request: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same from the venue's names, and as lenient as its client: a decimal may be a float, the
+    duration a text, and a flag is what it is.  `recvWindow` stays among the fields.
+
+    `request` is None, a mapping, or an object with `to_payload()`; `fields` come before it.
+    """
+    given = {**_payload(request), **{k: v for k, v in fields.items() if v is not None}}
+    body: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in DECIMALS.values():
+            body[name] = plain_number(value) if isinstance(value, float) else _decimal(name, value)
+        elif name == "executionDurationSeconds":
+            body[name] = _duration(name, _whole(name, value))
+        elif name in FLAGS.values() or name == "recvWindow":
+            body[name] = value
+        else:
+            raise ParameterArgumentError(f"{name} is no field that an update can change")
+    return body
+
+
+def documented_query(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The query of a list from what the venue's client takes: its older names, and enums."""
+    query = {
+        name: value.value if isinstance(value, Enum) else value for name, value in params.items()
+    }
+    for older, name in (("page_size", "pageSize"), ("apiKeyUuid", "apiKeyId")):
+        if older in query and name not in query:
+            query[name] = query.pop(older)
+    size = query.get("pageSize")
+    if size is not None and _whole("pageSize", size) > MAX_PAGE_SIZE:
+        raise ParameterArgumentError(f"pageSize must be at most {MAX_PAGE_SIZE}, not {size}")
+    return query
+
+
+def _payload(request: Any) -> Mapping[str, Any]:
+    payload = request.to_payload() if hasattr(request, "to_payload") else request
+    if payload is None:
+        return {}
+    if not isinstance(payload, Mapping):
+        raise ParameterTypeError(["request", "dict, or an object with to_payload()"])
+    return payload
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+        exact = isinstance(value, str) or number == value
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    if not exact or isinstance(value, bool):
+        raise ParameterArgumentError(f"{name} must be a whole number, not {value!r}")
+    return number
+
+
+def _duration(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ParameterTypeError([DURATION, "int"])
+        raise ParameterTypeError([name, "int"])
     if value <= 10:
-        raise ParameterArgumentError(f"{DURATION} must be more than 10, not {value}")
+        raise ParameterArgumentError(f"{name} must be more than 10, not {value}")
     return value
 
 

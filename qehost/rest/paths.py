@@ -13,8 +13,8 @@ MASTER_ORDERS = "/user/trading/v2/master-orders"
 ORDER_FILLS = "/user/trading/v2/order-fills"
 
 
-def order_path(name: str, value: str, before: str = "", after: str = "") -> str:
+def order_path(name: str, value: str | int, before: str = "", after: str = "") -> str:
     """The path of one master order.  `value` is its id; `name` is what an error calls it."""
-    if not value:
+    if value is None or value == "":
         raise ParameterRequiredError([name])
-    return f"{MASTER_ORDERS}{before}/{quote(value, safe='')}{after}"
+    return f"{MASTER_ORDERS}{before}/{quote(str(value), safe='')}{after}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from logging import Logger
 from typing import Any
 
 from qehost import wire
 from qehost.errors import DecodeError, from_problem
 from qehost.messages import AnyEvent, ErrorEvent
 from qehost.service.handlers import WebSocketEventHandlers
+from qehost.service.logger import Guarded
 
 __all__ = ["HandlerCalls"]
 
@@ -25,7 +26,8 @@ _MESSAGE = {
 class HandlerCalls:
     """`handlers` and `log` are asked at every event: a program may change them while it runs.
 
-    `stopped` says that nothing is to be called any more.
+    `stopped` says that nothing is to be called any more.  `parting` is for the service: its
+    attribute `now` is there in a thread whose last call is going on.
     """
 
     at_once = 1
@@ -33,12 +35,14 @@ class HandlerCalls:
     def __init__(
         self,
         handlers: Callable[[], WebSocketEventHandlers],
-        log: Callable[[], Logger],
+        log: Callable[[], Guarded],
         stopped: Callable[[], bool],
+        parting: threading.local,
     ) -> None:
         self._handlers = handlers
         self._log = log
         self._stopped = stopped
+        self._parting = parting
 
     def deliver(self, events: Sequence[AnyEvent]) -> int:
         """Call the handlers; for how many of the events, where they were stopped in between."""
@@ -50,7 +54,11 @@ class HandlerCalls:
 
     def last_words(self, event: AnyEvent) -> None:
         """The one event that is told after the stop."""
-        self._typed(event)
+        self._parting.now = True
+        try:
+            self._typed(event)
+        finally:
+            del self._parting.now
 
     def gone(self) -> bool:
         """Whether nobody is there any more who could take events."""

@@ -15,8 +15,10 @@ from qehost.errors import ParameterArgumentError, ParameterValueError
 from qehost.messages import AnyEvent
 from qehost.service.account import task_of
 from qehost.service.calls import HandlerCalls
+from qehost.service.courier import Consumer
 from qehost.service.handlers import WebSocketEventHandlers, check
 from qehost.service.handover import Handover
+from qehost.service.logger import Guarded
 from qehost.service.session import Session
 from qehost.settings import ConnectionSettings, HostSettings
 
@@ -92,9 +94,10 @@ class WebSocketService:
             catch_up_interval=_seconds("catch_up_interval", catch_up_interval, least=0.0),
             mute_after=_seconds("mute_after", mute_after, least=0.0),
         )
-        self._logger = logging.getLogger("qehost.service")
+        self._logger = Guarded(logging.getLogger("qehost.service"))
         self._lock = threading.RLock()
         self._session: Session | None = None
+        self._parting = threading.local()
 
     def __repr__(self) -> str:
         state = "connected" if self.is_connected() else "not connected"
@@ -132,7 +135,7 @@ class WebSocketService:
 
     def set_logger(self, logger: logging.Logger) -> WebSocketService:
         """Log here in place of `qehost.service`, also what the connection process has to say."""
-        self._logger = logger
+        self._logger = Guarded(logger)
         return self
 
     def _set(self, **values: float) -> None:
@@ -152,11 +155,18 @@ class WebSocketService:
             StateFolderBusy: another program works in `state_dir`.
             JournalError: `state_dir` can't be used.
         """
+        if hasattr(self._parting, "now"):
+            # Who connects whenever the stream has ended could otherwise never close it.
+            self._log().info("closed by this program: on_disconnected does not connect it again")
+            return
         with self._lock:
             session = self._session
             if session is None or not session.alive:
                 session = self._new_session(listen_key)
-                session.start(HandlerCalls(lambda: self.handlers, self._log, session.stopped))
+                self._begin(
+                    session,
+                    HandlerCalls(lambda: self.handlers, self._log, session.stopped, self._parting),
+                )
                 return
             known = session.task.settings.listen_key
             if listen_key and (known is None or known.reveal() != listen_key):
@@ -172,7 +182,8 @@ class WebSocketService:
 
         `on_disconnected` is the last call, if the stream was open.  A handler that is running is
         waited for, up to five seconds; what comes after it in the queue is not delivered any more.
-        May be called again, and `connect` after it.
+        May be called again, and `connect` after it; but a `connect` in that last `on_disconnected`
+        does nothing.
         """
         session = self._session
         if session is not None:
@@ -196,7 +207,7 @@ class WebSocketService:
                 )
             session = self._new_session(listen_key)
             handover = Handover()
-            session.start(handover)
+            self._begin(session, handover)
         try:
             async for event in handover.events():
                 yield event
@@ -205,9 +216,12 @@ class WebSocketService:
             await asyncio.to_thread(session.close)
 
     def _new_session(self, listen_key: str | None) -> Session:
-        task = self._task(listen_key)
-        self._session = Session(task, self._log, after=self._session)
-        return self._session
+        return Session(self._task(listen_key), self._log, after=self._session)
+
+    def _begin(self, session: Session, consumer: Consumer) -> None:
+        session.start(consumer)
+        # Not before: what could not be started would pass for a connection.
+        self._session = session
 
     def _task(self, listen_key: str | None) -> Any:
         return task_of(
@@ -223,7 +237,7 @@ class WebSocketService:
             state_dir=self._state_dir,
         )
 
-    def _log(self) -> logging.Logger:
+    def _log(self) -> Guarded:
         return self._logger
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -20,7 +19,8 @@ from qehost.messages import (
     ErrorEvent,
 )
 from qehost.records import decode_events
-from qehost.service.inbox import Died, Inbox
+from qehost.service.inbox import Begun, Died, Inbox
+from qehost.service.logger import Guarded
 from qehost.service.place import Missing, Place
 from qehost.service.presence import Presence
 
@@ -59,13 +59,21 @@ class Courier:
         inbox: Inbox,
         place: Place,
         presence: Presence,
-        log: Callable[[], logging.Logger],
+        log: Callable[[], Guarded],
         abandoned: Callable[[], None],
         after: threading.Thread | None,
     ) -> None:
         self.consumer: Consumer
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._run, name="qehost-handlers", daemon=True)
+        self.generation = 0
+        """Set by another thread when the program gives another listen key.  The old connection ends
+        by that, and it would be told long after: it is history.  Who connects whenever a connection
+        has ended would otherwise never come to an end."""
+        self._begun = Begun(0)
+        self._asks_where = False
+        self._history = place.before
+        """Up to this event connections and their ends are not told."""
         self._account = account
         self._inbox = inbox
         self._place = place
@@ -91,6 +99,11 @@ class Courier:
         self._inbox.ring()
         if threading.current_thread() is self.thread:
             return True
+        if self.thread.ident is None:
+            self._let_go()  # it could not be started
+            return True
+        if self._after is threading.current_thread():
+            timeout = 0.0  # it has not begun: it waits for the handler that calls this
         self.thread.join(timeout)
         if self.thread.is_alive():
             self.silence()
@@ -114,6 +127,9 @@ class Courier:
                 self._abandoned()
         if self._connected and not self._silent:
             self.consumer.last_words(self._disconnected("closed by this program"))
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._inbox.close()
         self._place.close()
 
@@ -124,14 +140,20 @@ class Courier:
             self._log().critical("events could not be handed over", exc_info=True)
             self._tell(GapError(f"events could not be handed over: {error!r}"))
 
-    def _handle(self, item: bytes | int | Died) -> None:
+    def _handle(self, item: bytes | int | Died | Begun) -> None:
         if self.stopped.is_set():
             return
-        if isinstance(item, Died):
-            if self._connected:
+        if isinstance(item, Begun):
+            self._asks_where |= item != self._begun
+            self._begun = item
+        elif isinstance(item, Died):
+            if self._connected and not self._is_replaced():
                 self._deliver([self._disconnected(item.reason)])
             self._tell(WebsocketClientError(item.reason))
         elif isinstance(item, int):
+            if self._asks_where:
+                # A process begins with the number of the last event before its own.
+                self._history, self._asks_where = max(self._history, item), False
             self._read_journal(item)
         else:
             events = decode_events(item)
@@ -159,35 +181,39 @@ class Courier:
             return  # they were read from the journal already
         elif first.seq <= position:
             events = events[position + 1 - first.seq :]
-        last_seq = events[-1].seq
-        if first.seq <= self._place.before:
-            # The connections of earlier runs are over, and their ends were told.
-            events = [
-                event
-                for event in events
-                if event.seq > self._place.before
-                or not isinstance(event, ConnectedEvent | DisconnectedEvent)
-            ]
-        size = self.consumer.at_once
-        for start in range(0, len(events), size):
+        for part in _parts(events, self.consumer.at_once):
             if self.stopped.is_set():
                 return
-            part = self._place.hand(events[start : start + size])
+            if self._is_history(part[0]):
+                self._place.move(part[0].seq)
+                continue
+            part = self._place.hand(part)
             done = self._deliver(part)
             if done:
                 self._place.move(part[done - 1].seq)
             if done < len(part):
                 return
-        self._place.move(last_seq)
+
+    def _is_replaced(self) -> bool:
+        """Whether what comes is of a process that is about to end for another one."""
+        return self._begun.generation != self.generation or self._asks_where
+
+    def _is_history(self, event: AnyEvent) -> bool:
+        """Whether it tells of a connection that is over: an earlier run's, whose end was told, or
+        one that the program itself has replaced."""
+        if not isinstance(event, ConnectedEvent | DisconnectedEvent):
+            return False
+        return event.seq <= self._history or self._is_replaced()
 
     def _deliver(self, events: Sequence[AnyEvent]) -> int:
-        for event in events:
-            if isinstance(event, ConnectedEvent | DisconnectedEvent):
-                self._presence.note_event(event.seq, isinstance(event, ConnectedEvent))
+        first = events[0]
+        if not isinstance(first, ConnectedEvent | DisconnectedEvent):
+            return self.consumer.deliver(events)
+        opened = isinstance(first, ConnectedEvent)
+        self._presence.note_event(first.seq, opened)
         done = self.consumer.deliver(events)
-        for event in events[:done]:
-            if isinstance(event, ConnectedEvent | DisconnectedEvent):
-                self._connected = isinstance(event, ConnectedEvent)
+        if done:
+            self._connected = opened
         return done
 
     def _miss(self, last_seq: int, why: str) -> None:
@@ -208,6 +234,22 @@ class Courier:
         now = time.time_ns()
         message = Disconnected(reason)
         return DisconnectedEvent(0, self._account, "", now, "stream", False, "", message)
+
+
+def _parts(events: Sequence[AnyEvent], size: int) -> Iterator[Sequence[AnyEvent]]:
+    """At most `size` at a time.  What tells of a connection comes alone: whether it is told is
+    decided when what was before it has been handled."""
+    start = 0
+    for number, event in enumerate(events):
+        alone = isinstance(event, ConnectedEvent | DisconnectedEvent)
+        if start < number and (alone or number - start == size):
+            yield events[start:number]
+            start = number
+        if alone:
+            yield events[number : number + 1]
+            start = number + 1
+    if start < len(events):
+        yield events[start:]
 
 
 def _tells_of_a_gap(event: AnyEvent) -> bool:

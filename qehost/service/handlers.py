@@ -57,7 +57,8 @@ class WebSocketEventHandlers:
     on_connected: ConnectedHandler | None = None
     """The stream is open, for the first time or again."""
     on_disconnected: DisconnectedHandler | None = None
-    """The stream that was open has ended, also by `close()`."""
+    """The stream that was open has ended, also by `close()`; but not because the program has
+    connected with another listen key."""
     on_raw_message: RawMessageHandler | None = None
     """Every message of the stream, before the handler for its type."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from qehost.queue import BatchReader
 
-__all__ = ["Died", "Inbox"]
+__all__ = ["Begun", "Died", "Inbox"]
 
 REMEMBERED = 4 << 20
 """Bytes of the newest batches: by them the next connection process knows what was delivered."""
@@ -25,6 +25,13 @@ class Died(NamedTuple):
     reason: str
 
 
+class Begun(NamedTuple):
+    """Between the batches: those after this are of a process that was started, and in which
+    generation: a new one begins whenever the program gives another listen key."""
+
+    generation: int
+
+
 class Inbox:
     """Batches from one connection process after the other, in their order.
 
@@ -35,7 +42,7 @@ class Inbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reader: BatchReader | None = None
-        self._waiting: list[bytes | int | Died] = []
+        self._waiting: list[bytes | int | Died | Begun] = []
         self._newest: deque[bytes] = deque()
         self._newest_bytes = 0
         self._bell, self._ring = os.pipe()
@@ -45,10 +52,12 @@ class Inbox:
         self._poll.register(self._bell, select.POLLIN)
         self._closed = False
 
-    def attach(self, reader: BatchReader) -> None:
+    def attach(self, reader: BatchReader, begun: Begun | None = None) -> None:
         """The queue of a process that was just started."""
         with self._lock:
             self._reader = reader
+            if begun is not None:
+                self._waiting.append(begun)
             self._poll.register(reader.connection.fileno(), select.POLLIN)
         self.ring()
 
@@ -71,7 +80,7 @@ class Inbox:
         self.ring()
         return newest
 
-    def take(self) -> list[bytes | int | Died]:
+    def take(self) -> list[bytes | int | Died | Begun]:
         """What has come: batches and nudges of the queues, and what became of their processes.
 
         Waits for it, but not for ever: [] is an occasion to look around.

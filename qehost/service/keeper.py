@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -23,7 +22,8 @@ from qehost.errors import ProcessDied
 from qehost.queue import BatchReader
 from qehost.restarts import Restarts
 from qehost.service.child import Line
-from qehost.service.inbox import Died, Inbox
+from qehost.service.inbox import Begun, Died, Inbox
+from qehost.service.logger import Guarded
 from qehost.service.presence import Presence
 
 __all__ = ["Keeper"]
@@ -42,6 +42,8 @@ class Keeper:
 
     It also is what starts the process: on Linux that ends with the thread that started it, and a
     program may call `connect` in a thread that is soon over.
+
+    `failed` is called if the thread ends without an order to.
     """
 
     def __init__(
@@ -49,16 +51,19 @@ class Keeper:
         task: ConnectionTask,
         inbox: Inbox,
         presence: Presence,
-        log: Callable[[], logging.Logger],
+        log: Callable[[], Guarded],
+        failed: Callable[[], None],
     ) -> None:
         self._thread = threading.Thread(target=self._run, name="qehost-keeper", daemon=True)
         self._task = task
         self._inbox = inbox
         self._presence = presence
         self._log = log
+        self._failed = failed
         self._lock = threading.Lock()
         self._order: Stop | None = None
         self._replacing = False
+        self._generation = 0
         self._bell, self._ring = multiprocessing.Pipe(duplex=False)
         self._child: _Child | None = None
 
@@ -66,10 +71,10 @@ class Keeper:
         children.prepare()
         self._thread.start()
 
-    def replace(self, task: ConnectionTask) -> None:
-        """Go on with a process that has this task."""
+    def replace(self, task: ConnectionTask, generation: int) -> None:
+        """Go on with a process that has this task, and begins this generation."""
         with self._lock:
-            self._task = task
+            self._task, self._generation = task, generation
             self._replacing = True
         self._wake()
 
@@ -81,6 +86,9 @@ class Keeper:
         self._wake()
         if threading.current_thread() is self._thread:
             return  # a handler of the program's logger
+        if self._thread.ident is None:
+            self._let_go()  # it could not be started
+            return
         self._thread.join(timeout)
         if self._thread.is_alive():
             child = self._child
@@ -95,12 +103,29 @@ class Keeper:
         with suppress(OSError):  # it has ended
             self._ring.send_bytes(b"")
 
+    def _let_go(self) -> None:
+        self._bell.close()
+        self._ring.close()
+
     # --- the thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
         # Starting a process changes the signals that this thread blocks, and when it unblocks one
         # it can take it away from the main thread, whose sleep would then not be interrupted.
         signal.pthread_sigmask(signal.SIG_BLOCK, children.SIGNALS)
+        try:
+            self._keep_alive()
+        except BaseException:  # noqa: BLE001 - whatever it was, the service must not pass for alive
+            self._log().critical("the connection is given up: connect again", exc_info=True)
+            if self._child is not None:
+                self._child.kill()
+            self._presence.process_ended()
+        finally:
+            self._let_go()
+            if not self._is_to_end():
+                self._failed()
+
+    def _keep_alive(self) -> None:
         restarts = Restarts()
         newest: list[bytes] = []
         while not self._is_to_end():
@@ -125,15 +150,14 @@ class Keeper:
                 Died(f"{reason.rstrip('.')}. It is started again in {delay:.1f} s")
             )
             self._pause(delay)
-        self._bell.close()
-        self._ring.close()
 
     def _attend(self, newest: list[bytes]) -> str:
         """Start the process and see to it until it has ended; why it did, `""`: by order."""
         with self._lock:
             task, self._replacing = self._task, False
+            begun = Begun(self._generation)
         child = self._child = _Child(task, newest)
-        self._inbox.attach(child.events)
+        self._inbox.attach(child.events, begun)
         refused = ""
         kill_at: float | None = None
         while True:

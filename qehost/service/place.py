@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import msgspec
@@ -16,12 +17,15 @@ from qehost.host.cursors import Marks
 from qehost.journal import Batch, JournalReader
 from qehost.messages import AnyEvent
 from qehost.records import decode_events
+from qehost.service.logger import Guarded
 from qehost.settings import JournalSettings
 from qehost.state import StateFolder
 from qehost.supervision.placing import last_seq_of
 from qehost.supervision.upkeep import Upkeep
 
 __all__ = ["HOST", "InJournal", "InMemory", "Missing", "Place"]
+
+log = Guarded(logging.getLogger("qehost.service"))
 
 HOST = "service"
 """As which host process the program has its cursor in the state folder."""
@@ -82,11 +86,14 @@ class InJournal(Place):
         self, state_dir: str | os.PathLike[str], account: str, settings: JournalSettings
     ) -> None:
         folder = StateFolder(state_dir)
-        self._lock = folder.lock()
         self._account = account
-        try:
+        with ExitStack() as undo:
+            lock = folder.lock()
+            undo.callback(lock.release)
             self._reader = JournalReader(folder.journal(account))
+            undo.callback(self._reader.close)
             self._marks = Marks.open(folder.marks(HOST), (), (), [account])
+            undo.callback(self._marks.close)
             cursor = self._marks.cursor(account)
             self._handed = self._marks.handed(account)
             last_seq = last_seq_of(folder, account, max(cursor or 0, self._handed))
@@ -94,17 +101,21 @@ class InJournal(Place):
                 # A program that is new in this folder begins at the end.
                 cursor = last_seq
                 self._marks.advance(account, cursor)
-        except JournalError:
-            self._lock.release()
-            raise
-        self.position = cursor
-        self.before = last_seq
-        if self._marks.lost:
-            self._handed = last_seq
-        self._upkeep = Upkeep(
-            folder, [account], [HOST], keep=seconds(settings.keep), keep_bytes=settings.keep_bytes
-        )
-        self._upkeep.start()
+            self.position = cursor
+            self.before = last_seq
+            if self._marks.lost:
+                self._handed = last_seq
+            upkeep = Upkeep(
+                folder,
+                [account],
+                [HOST],
+                keep=seconds(settings.keep),
+                keep_bytes=settings.keep_bytes,
+                log=log,
+            )
+            undo.callback(upkeep.stop)
+            upkeep.start()
+            self._held = undo.pop_all()
 
     def earlier(self, until: int) -> Iterator[Sequence[AnyEvent] | Missing]:
         try:
@@ -122,7 +133,7 @@ class InJournal(Place):
                     )
         except JournalError as error:
             # What is missing shows at the next event.
-            logging.getLogger("qehost.service").error("%s", error)
+            log.error("%s", error)
 
     def hand(self, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
         if events[0].seq <= self._handed:
@@ -140,7 +151,4 @@ class InJournal(Place):
         self._marks.advance(self._account, seq)
 
     def close(self) -> None:
-        self._upkeep.stop()
-        self._reader.close()
-        self._marks.close()
-        self._lock.release()
+        self._held.close()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from qehost.control import ConnectionTask
 from qehost.service.courier import Consumer, Courier
 from qehost.service.inbox import Inbox
 from qehost.service.keeper import Keeper
+from qehost.service.logger import Guarded
 from qehost.service.place import InJournal, InMemory
 from qehost.service.presence import Presence
 
@@ -35,28 +36,36 @@ class Session:
     def __init__(
         self,
         task: ConnectionTask,
-        log: Callable[[], logging.Logger],
+        log: Callable[[], Guarded],
         after: Session | None = None,
     ) -> None:
         self.task = task
+        self._generation = 0
         self._pid = os.getpid()
         self._log = log
-        place = (
-            InJournal(task.state_dir, task.account, task.journal) if task.state_dir else InMemory()
-        )
-        inbox = Inbox()
-        self._presence = Presence()
-        self._presence.note_status(place.before, False)
-        self._keeper = Keeper(task, inbox, self._presence, log)
-        self._courier = Courier(
-            task.account,
-            inbox,
-            place,
-            self._presence,
-            log,
-            self._abandoned,
-            None if after is None else after.thread,
-        )
+        with ExitStack() as undo:
+            place = (
+                InJournal(task.state_dir, task.account, task.journal)
+                if task.state_dir
+                else InMemory()
+            )
+            undo.callback(place.close)
+            inbox = Inbox()
+            undo.callback(inbox.close)
+            self._presence = Presence()
+            self._presence.note_status(place.before, False)
+            self._keeper = Keeper(task, inbox, self._presence, log, self._abandoned)
+            undo.callback(self._keeper.stop, END_WITHIN)
+            self._courier = Courier(
+                task.account,
+                inbox,
+                place,
+                self._presence,
+                log,
+                self._abandoned,
+                None if after is None else after.thread,
+            )
+            undo.pop_all()
 
     @property
     def thread(self) -> threading.Thread:
@@ -73,9 +82,16 @@ class Session:
         return self.alive and self._presence.connected
 
     def start(self, consumer: Consumer) -> None:
+        """Whatever is raised, nothing has been started then."""
+        try:
+            self._courier.start(consumer)
+            self._keeper.start()
+        except BaseException:
+            self._courier.silence()
+            self._courier.stop(HANDLER_WITHIN)
+            self._keeper.stop(END_WITHIN)
+            raise
         _running.add(self)
-        self._courier.start(consumer)
-        self._keeper.start()
 
     def stopped(self) -> bool:
         return self._courier.stopped.is_set()
@@ -83,7 +99,9 @@ class Session:
     def replace(self, task: ConnectionTask) -> None:
         """Go on with this task, which has another listen key."""
         self.task = task
-        self._keeper.replace(task)
+        self._generation += 1
+        self._courier.generation = self._generation
+        self._keeper.replace(task, self._generation)
 
     def close(self) -> None:
         """End everything.  Waits, but never for ever, and not for the handler that calls this."""
@@ -105,7 +123,8 @@ class Session:
             self._keeper.stop(AT_EXIT_WITHIN)
 
     def _abandoned(self) -> None:
-        """Whoever took the events is gone; called in the courier's thread."""
+        """One side can't go on, or is gone; called in the thread that found out."""
+        self._courier.stopped.set()
         threading.Thread(target=self.close, name="qehost-close", daemon=True).start()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
+from typing import Any
 
 from qehost.errors import JournalError
 from qehost.host.cursors import cursors_of
@@ -41,6 +42,7 @@ class Upkeep:
         keep: float,
         keep_bytes: int,
         pace: float = PACE,
+        log: logging.Logger | logging.LoggerAdapter[Any] = log,
     ) -> None:
         self._folder = folder
         self._accounts = accounts
@@ -48,6 +50,7 @@ class Upkeep:
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._pace = pace
+        self._log = log
         self._remind_in = 0.0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="qehost-upkeep", daemon=True)
@@ -67,7 +70,7 @@ class Upkeep:
         while not self._end.wait(self._pace):
             self._remind_in -= self._pace
             for account in self._accounts:
-                self.look(account, log.warning, log.error)
+                self.look(account, self._log.warning, self._log.error)
 
     def look(
         self, account: str, warn: Callable[..., object], complain: Callable[..., object]
@@ -87,7 +90,7 @@ class Upkeep:
             complain("the journal of account %s can't be pruned: %s", account, error)
             return Pruned()
         if report.files:
-            log.info(
+            self._log.info(
                 "journal of account %s: events up to %d deleted (%.1f MiB)",
                 account,
                 report.last_seq,

@@ -9,6 +9,7 @@ import hmac
 import inspect
 import json
 from decimal import Decimal
+from enum import Enum
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -400,6 +401,92 @@ def test_the_documented_actions_return_the_venue_s_dictionaries(venue, api):
         {"masterOrderIds": ["m1"]},
     ]
     assert venue.requests[2].fields["recvWindow"] == "9"
+
+
+class Request:
+    """As the venue's `UpdateMasterOrderV2Request` is."""
+
+    def to_payload(self):
+        return {"worstPrice": "5", "povLimit": Decimal("1E-8")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "params", "body"),
+    [
+        (
+            (),
+            {"worstPrice": 70000, "upTolerance": 0.05},
+            '{"worstPrice":"70000","upTolerance":"0.05"}',
+        ),
+        ((), {"totalQuantity": Decimal("0.50")}, '{"totalQuantity":"0.50"}'),
+        (
+            (),
+            {"makerRateLimit": "0.10", "lowTolerance": 1e-8},
+            '{"makerRateLimit":"0.10","lowTolerance":"0.00000001"}',
+        ),
+        ((), {"worstPrice": -1, "povLimit": None}, '{"worstPrice":"-1"}'),
+        (
+            (),
+            {"executionDurationSeconds": "60", "enableMake": True},
+            '{"executionDurationSeconds":60,"enableMake":true}',
+        ),
+        (({"orderNotional": 5, "povMinLimit": None},), {}, '{"orderNotional":"5"}'),
+        ((Request(),), {"worstPrice": 6}, '{"worstPrice":"6","povLimit":"0.00000001"}'),
+        ((), {"recvWindow": 9}, "{}"),
+    ],
+)
+def test_a_documented_update_sends_what_the_venue_s_client_sends(
+    venue, api, arguments, params, body
+):
+    venue.answers = [venue.result({"success": True})]
+    api.update_master_order_v2("m1", *arguments, **params)
+    assert venue.requests[0].body.decode() == body
+    assert ("recvWindow" in venue.requests[0].fields) == ("recvWindow" in params)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"limitPrice": 1},
+        {"worst_price": 1},
+        {"worstPrice": "cheap"},
+        {"executionDurationSeconds": 10},
+        {"executionDurationSeconds": 60.5},
+        {"executionDurationSeconds": "soon"},
+    ],
+)
+def test_a_documented_update_that_makes_no_sense_is_a_value_error_and_not_sent(venue, api, params):
+    with pytest.raises(ValueError, match=next(iter(params))) as caught:
+        api.update_master_order_v2("m1", **params)
+    assert isinstance(caught.value, ParameterArgumentError)
+    for wrong in ({"worstPrice": True}, {"request": "worstPrice"}):
+        with pytest.raises(ParameterTypeError):
+            api.update_master_order_v2("m1", **wrong)
+    assert venue.requests == []
+
+
+class Status(str, Enum):  # noqa: UP042 - as the venue has it
+    NEW = "NEW"
+
+
+def test_the_documented_lists_take_what_the_venue_s_client_takes(venue, api):
+    venue.answers = [venue.result({"items": []})] * 2
+    api.list_master_orders_v2(page_size=20, apiKeyUuid="u", status=Status.NEW)
+    api.list_order_fills_v2(page_size="100")
+    first, second = (request.fields for request in venue.requests)
+    assert first.keys() == {"pageSize", "apiKeyId", "status", "timestamp", "signature"}
+    assert (first["pageSize"], first["apiKeyId"], first["status"]) == ("20", "u", "NEW")
+    assert second["pageSize"] == "100"
+    for method in (api.list_master_orders_v2, api.list_order_fills_v2):
+        with pytest.raises(ValueError, match="at most 100"):
+            method(pageSize=101)
+
+
+def test_an_id_may_be_a_number(venue, api):
+    venue.answers = [venue.result({}), venue.result({"success": True})]
+    api.get_master_order_v2(123)
+    api.pause_master_order(0)
+    assert [r.path for r in venue.requests] == [f"{MASTERS}/123", f"{MASTERS}/0/pause"]
 
 
 def test_header_and_usage_come_with_an_answer_outside_the_envelope(venue):

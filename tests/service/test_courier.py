@@ -16,6 +16,8 @@ from qehost.messages import (
     AnyEvent,
     Connected,
     ConnectedEvent,
+    Disconnected,
+    DisconnectedEvent,
     ErrorEvent,
     Problem,
     StatusEvent,
@@ -23,7 +25,7 @@ from qehost.messages import (
 from qehost.queue import BatchReader, BatchWriter
 from qehost.records import encode_events
 from qehost.service.courier import Courier
-from qehost.service.inbox import Died, Inbox
+from qehost.service.inbox import Begun, Died, Inbox
 from qehost.service.place import InJournal, InMemory, Place
 from qehost.service.presence import Presence
 from qehost.settings import JournalSettings
@@ -68,9 +70,9 @@ class Bench:
         self.courier.start(self.consumer)
         self.writer = self.attach()
 
-    def attach(self) -> BatchWriter:
+    def attach(self, begun: Begun | None = None) -> BatchWriter:
         reader, writer = multiprocessing.Pipe(duplex=False)
-        self.inbox.attach(BatchReader(reader))
+        self.inbox.attach(BatchReader(reader), begun)
         self.writer = BatchWriter(writer, 1 << 20)
         return self.writer
 
@@ -93,6 +95,14 @@ class Bench:
 
 def status(number: int) -> StatusEvent:
     return StatusEvent(number, "main", "", 0, "stream", False, "", str(number))
+
+
+def opened(number: int) -> ConnectedEvent:
+    return ConnectedEvent(number, "main", "", 0, "stream", False, "", Connected("ws://venue"))
+
+
+def ended(number: int) -> DisconnectedEvent:
+    return DisconnectedEvent(number, "main", "", 0, "stream", False, "", Disconnected("reset"))
 
 
 @pytest.fixture
@@ -155,8 +165,7 @@ def test_a_hole_that_the_other_side_tells_of_is_told_once(bench):
 
 
 def test_the_death_of_a_process_that_was_connected_ends_the_connection_first(bench):
-    opened = Connected("ws://venue")
-    bench.send_events([ConnectedEvent(1, "main", "", 0, "stream", False, "", opened)])
+    bench.send_events([opened(1)])
     bench.writer.close()
     bench.inbox.detach(Died("it was killed"))
     bench.attach()
@@ -165,6 +174,65 @@ def test_the_death_of_a_process_that_was_connected_ends_the_connection_first(ben
     assert [event.kind for event in bench.consumer.got] == [
         *("connected", "disconnected", "error", "status")
     ]
+
+
+def test_the_connection_that_a_new_one_replaces_is_history_and_its_messages_are_not(bench):
+    bench.send_events([opened(1)])
+    bench.until(lambda: bench.consumer.numbers() == [1])
+    bench.courier.generation = 1
+    # The old process has not heard of it yet; it connects again in between, and is then ended.
+    bench.send_events([status(2), ended(3), opened(4), status(5), ended(6)])
+    bench.writer.close()
+    bench.inbox.detach(None)
+    bench.attach(Begun(1)).nudge(6)
+    bench.send_events([opened(7), ended(8)])
+    bench.until(lambda: 8 in bench.consumer.numbers())
+    assert bench.consumer.numbers() == [1, 2, 5, 7, 8]
+
+
+def test_what_a_handler_replaces_is_history_also_in_the_batch_that_it_is_in(bench):
+    def replace(events: Sequence[AnyEvent]) -> int:
+        if any(event.seq == 2 for event in events):
+            bench.courier.generation = 1
+        return Consumer.deliver(bench.consumer, events)
+
+    bench.consumer.at_once = 64
+    bench.consumer.deliver = replace
+    bench.send_events([opened(1), ended(2), opened(3), status(4), ended(5), status(6)])
+    bench.until(lambda: 6 in bench.consumer.numbers())
+    assert bench.consumer.numbers() == [1, 2, 4, 6]
+
+
+def test_the_history_of_a_replaced_connection_is_the_same_when_it_is_read_from_the_journal(
+    tmp_path,
+):
+    bench = Bench(InJournal(tmp_path, "main", JournalSettings()))
+    events = [opened(1), status(2), ended(3), opened(4), status(5), ended(6)]
+    bench.send_events([events[0]])
+    bench.until(lambda: bench.consumer.numbers() == [1])
+    bench.courier.generation = 1
+    with Journal(StateFolder(tmp_path).journal("main")) as journal:
+        journal.append(encode_events(events[:3]), 1, 3, 0, 0)
+        journal.append(encode_events(events[3:]), 4, 6, 0, 0)
+    bench.writer.close()
+    bench.inbox.detach(None)
+    bench.attach(Begun(1)).nudge(6)
+    bench.send_events([opened(7)])
+    bench.until(lambda: 7 in bench.consumer.numbers())
+    assert bench.consumer.numbers() == [1, 2, 5, 7]
+    bench.end()
+
+
+def test_the_death_of_a_replaced_process_ends_no_connection(bench):
+    bench.send_events([opened(1)])
+    bench.until(lambda: bench.consumer.numbers() == [1])
+    bench.courier.generation = 1
+    bench.writer.close()
+    bench.inbox.detach(Died("it was killed"))
+    bench.attach(Begun(1)).nudge(1)
+    bench.send_events([opened(2)])
+    bench.until(lambda: 2 in bench.consumer.numbers())
+    assert [event.kind for event in bench.consumer.got] == ["connected", "error", "connected"]
 
 
 def test_a_batch_that_cannot_be_read_is_told_and_the_next_one_comes(bench, caplog):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +26,8 @@ from qehost.errors import (
     VenueError,
     WebsocketClientError,
 )
+from qehost.restarts import Restarts
+from qehost.service.logger import Guarded
 
 
 def until_read(service: WebSocketService, events: int) -> None:
@@ -295,6 +299,33 @@ def test_close_ends_the_process_and_tells_it(service, calls, venue, children):
     wait_for(lambda: not venue.connections)
 
 
+def test_close_is_the_end_also_if_on_disconnected_connects(service, api, calls, children, caplog):
+    calls.react["on_disconnected"] = lambda: service.connect(
+        api.create_listen_key_v2()["listenKey"]
+    )
+    service.connect()
+    calls.wait("on_connected")
+    with caplog.at_level(logging.INFO, "qehost.service"):
+        service.close()
+    assert calls.names()[-1] == "on_disconnected"
+    assert children() == []
+    assert "closed by this program: on_disconnected does not connect it again" in caplog.text
+    calls.react.clear()
+    service.connect()
+    calls.wait("on_connected", 2)
+
+
+def test_the_last_on_disconnected_may_connect_another_service(service_of, api, calls):
+    others = type(calls)()
+    spare = service_of(api, others)
+    service = service_of(api, calls)
+    calls.react["on_disconnected"] = spare.connect
+    service.connect()
+    calls.wait("on_connected")
+    service.close()
+    others.wait("on_connected")
+
+
 def test_close_before_connect_and_right_after_it(service, children):
     service.close()
     service.connect()
@@ -483,6 +514,31 @@ def test_another_listen_key_takes_the_place_of_the_first(service_of, calls, venu
     calls.wait("on_connected", 2)
     venue.push(status("with the new key"))
     assert calls.wait("on_status") == ["with the new key"]
+    assert "on_disconnected" not in calls.names()  # nothing that the program did not do itself
+
+
+@pytest.mark.parametrize("with_journal", [False, True])
+def test_a_handler_that_connects_with_a_new_key_when_the_stream_has_ended_comes_to_an_end(
+    with_journal, service_of, api, calls, venue, tmp_path
+):
+    options = {"state_dir": tmp_path} if with_journal else {}
+    service = service_of(api, calls, **options)
+
+    def connect_again() -> None:
+        # Meanwhile the service has connected by itself, and the new key ends that connection.
+        until_read(service, 2)
+        service.connect(api.create_listen_key_v2()["listenKey"])
+
+    calls.react["on_disconnected"] = connect_again
+    service.connect(api.create_listen_key_v2()["listenKey"])
+    calls.wait("on_connected")
+    venue.drop()
+    calls.wait("on_connected", 2)
+    venue.push(status("with the new key"))
+    calls.wait("on_status")
+    told = calls.names("on_raw_message", "on_status", "on_error")
+    assert told == ["on_connected", "on_disconnected", "on_connected"]
+    assert service.is_connected()
 
 
 def test_connecting_again_changes_nothing(service, calls, venue, children):
@@ -504,6 +560,130 @@ def test_a_process_that_cannot_work_is_told_and_tried_again(service_of, api, cal
     assert "/nowhere.pem" in str(errors[0])
     assert isinstance(errors[0], WebsocketClientError)
     assert calls.names("on_error") == []
+
+
+class FaultyHandler(logging.Handler):
+    def __init__(self, fault: BaseException) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise self.fault
+
+
+class FaultyFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise ValueError("the filter is faulty")
+
+
+@pytest.fixture
+def mine() -> Iterator[logging.Logger]:
+    """A logger of the program's own."""
+    logger = logging.getLogger("mine")
+    logger.propagate = False
+    yield logger
+    logger.propagate = True
+    logger.handlers.clear()
+    logger.filters.clear()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [RuntimeError("the chat is away"), OSError("no network"), SystemExit(1), None],
+    ids=["Exception", "OSError", "SystemExit", "filter"],
+)
+def test_a_logger_that_raises_costs_the_stream_nothing(
+    fault, service, calls, venue, children, mine, capsys
+):
+    if fault is None:
+        mine.addFilter(FaultyFilter())
+    else:
+        mine.addHandler(FaultyHandler(fault))
+    service.set_logger(mine)
+
+    def boom(_: object) -> None:
+        raise ValueError("boom")
+
+    calls.react["on_status"] = calls.react["on_error"] = boom  # both are logged
+    service.connect()
+    calls.wait("on_connected")
+    venue.drop()  # so is this, by the connection process
+    calls.wait("on_connected", 2)
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
+    calls.wait("on_connected", 3)
+    venue.push(status("one"))
+    venue.push(status("two"))
+    assert calls.wait("on_status", 2) == ["one", "two"]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert all(line.startswith("qehost: a line could not be logged: ") for line in lines)
+
+
+def test_ctrl_c_while_a_line_is_logged_reaches_the_program(mine):
+    mine.addHandler(FaultyHandler(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        Guarded(mine).warning("closed")
+
+
+def test_a_service_whose_thread_has_failed_is_closed_and_connects_again(
+    service, calls, venue, children, monkeypatch, caplog
+):
+    service.connect()
+    calls.wait("on_connected")
+    (pid,) = children()
+    with monkeypatch.context() as broken:
+        broken.setattr(Restarts, "died", lambda *_: 1 / 0)
+        os.kill(pid, signal.SIGKILL)
+        calls.wait("on_disconnected")
+    assert not service.is_connected()
+    assert "connect again" in caplog.text
+    service.connect()
+    calls.wait("on_connected", 2)
+
+
+def fail(*_: object) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "place.JournalReader",
+        "place.Upkeep.start",
+        "session.Inbox",
+        "session.Keeper",
+        "session.Courier",
+        "keeper.children.prepare",
+        "qehost-handlers",
+        "qehost-keeper",
+    ],
+)
+def test_a_connect_that_fails_half_way_leaves_nothing_and_the_next_one_connects(
+    step, service_of, api, calls, venue, children, tmp_path, monkeypatch
+):
+    service = service_of(api, calls, state_dir=tmp_path)
+    before = set(threading.enumerate())
+    files = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as broken:
+        if "." in step:
+            broken.setattr(f"qehost.service.{step}", fail)
+        else:
+            start = threading.Thread.start
+            broken.setattr(
+                threading.Thread, "start", lambda self: (fail if self.name == step else start)(self)
+            )
+        for _ in range(2):
+            with pytest.raises(OSError, match="Too many open files"):
+                service.connect()
+    service.close()
+    wait_for(lambda: set(threading.enumerate()) <= before, "the threads to end")
+    assert len(os.listdir("/proc/self/fd")) <= files
+    assert not service.is_connected()
+    service.connect()
+    calls.wait("on_connected")
+    service.close()
+    assert children() == []
 
 
 # --- with a journal -----------------------------------------------------------------------------
