@@ -355,6 +355,11 @@ def letters(folder: StateFolder) -> StateFolder:
     return folder
 
 
+def all_letters(folder: StateFolder) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(folder, "dead-letters", "--json").stdout)
+    return found
+
+
 def test_dead_letters_are_listed_with_their_cause(letters: StateFolder) -> None:
     result = run(letters, "dead-letters")
     header, first, second = result.stdout.splitlines()
@@ -398,6 +403,37 @@ def test_purge_removes_letters(letters: StateFolder) -> None:
     assert run(letters, "dead-letters", "--purge", "2").stdout == "1 removed\n"
     assert run(letters, "dead-letters").stdout == "No dead letters.\n"
     assert "no dead letter 2" in run(letters, "dead-letters", "--purge", "2", code=2).stderr
+
+
+@pytest.mark.parametrize("arguments", [("1", "--purge", "all"), ("1", "--retry", "2")])
+def test_numbers_beside_retry_or_purge_are_refused_and_nothing_is_done(
+    letters: StateFolder, arguments: tuple[str, ...]
+) -> None:
+    assert (
+        "write --retry ID or --purge ID" in run(letters, "dead-letters", *arguments, code=2).stderr
+    )
+    assert [each["state"] for each in all_letters(letters)] == ["dead", "dead"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("1", "2"), ("--retry", "1", "--retry", "2"), ("--purge", "1", "--purge", "2")]
+)
+def test_with_a_plugin_named_no_letter_of_another_is_touched(
+    letters: StateFolder, arguments: tuple[str, ...]
+) -> None:
+    told = run(letters, "dead-letters", *arguments, "--plugin", "sink", code=2).stderr
+    assert "Not of plugin sink: dead letter 2 is one of plugin console." in told
+    assert [each["state"] for each in all_letters(letters)] == ["dead", "dead"]
+
+
+@pytest.mark.parametrize("number", ["9", "99999999999999999999999", "-99999999999999999999999"])
+@pytest.mark.parametrize("option", ["--retry", "--purge"])
+def test_where_one_letter_is_missing_nothing_is_done_to_the_others(
+    letters: StateFolder, option: str, number: str
+) -> None:
+    told = run(letters, "dead-letters", option, "1", option, number, code=2).stderr
+    assert f"There is no dead letter {number}." in told
+    assert [each["state"] for each in all_letters(letters)] == ["dead", "dead"]
 
 
 def test_no_dead_letters_are_no_error_and_no_file_is_made(folder: StateFolder) -> None:
