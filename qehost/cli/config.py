@@ -64,8 +64,12 @@ def create(output: Path | None, specs: tuple[str, ...]) -> None:
     try:
         # What people write into it later may be secret.
         fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            with open(fd, "w", encoding="utf-8") as file:
+                file.write(text)
+        except BaseException:
+            output.unlink()  # Half of it would be in the way of the next try.
+            raise
     except FileExistsError:
         raise Error(f"{output} exists already and was left as it is") from None
     except OSError as error:

@@ -38,6 +38,9 @@ def dead_letters(
     """
     if retry and purge:
         raise click.UsageError("--retry and --purge do not go together.")
+    if ids and (retry or purge):
+        # `1 --purge all` must not be taken for either.
+        raise click.UsageError("IDS are for showing: write --retry ID or --purge ID.")
     if not folder.has_dead_letters():
         if ids or set(retry) - {"all"} or set(purge) - {"all", "delivered"}:
             raise click.UsageError(f"There are no dead letters in {folder.path}.")
@@ -56,9 +59,7 @@ def _retry(letters: DeadLetters, which: tuple[str, ...], plugin: str) -> None:
     if "all" in which:
         marked = letters.mark([x.id for x in letters.letters(plugin=plugin, state="dead")])
     else:
-        wanted = _ids("--retry", which, "all")
-        marked = letters.mark(wanted)
-        _refuse_missing(wanted - set(marked))
+        marked = letters.mark(_there(letters, _ids("--retry", which, "all"), plugin))
     click.echo(f"{len(marked)} to be delivered again")
 
 
@@ -66,17 +67,15 @@ def _purge(letters: DeadLetters, which: tuple[str, ...], plugin: str) -> None:
     if "all" in which:
         count = letters.purge(plugin=plugin)
     else:
+        ids = _ids("--purge", tuple(x for x in which if x != "delivered"), "delivered or all")
+        ids = _there(letters, ids, plugin)
         count = letters.purge(plugin=plugin, state="delivered") if "delivered" in which else 0
-        if ids := _ids("--purge", tuple(x for x in which if x != "delivered"), "delivered or all"):
-            there = {letter.id for letter in letters.letters(ids=ids)}
-            count += letters.purge(ids=ids)
-            _refuse_missing(ids - there)
+        count += letters.purge(ids=ids) if ids else 0
     click.echo(f"{count} removed")
 
 
 def _show(letters: DeadLetters, ids: tuple[int, ...], plugin: str, as_json: bool) -> None:
-    found = letters.letters(ids=ids, plugin=plugin)
-    _refuse_missing(set(ids) - {letter.id for letter in found})
+    found = letters.letters(ids=_there(letters, set(ids), plugin), plugin=plugin)
     if as_json:
         click.echo(pretty_json([_letter_dict(letter) for letter in found]))
     elif ids:
@@ -100,9 +99,16 @@ def _ids(option: str, texts: tuple[str, ...], words: str) -> set[int]:
         raise click.UsageError(f"{option} takes the number of a letter, or {words}.") from None
 
 
-def _refuse_missing(ids: set[int]) -> None:
-    if ids:
-        raise click.UsageError(f"There is no dead letter {', '.join(map(str, sorted(ids)))}.")
+def _there(letters: DeadLetters, ids: set[int], plugin: str) -> set[int]:
+    """The same numbers, if there is a letter of each, and of that plugin, if one is named."""
+    possible = [id_ for id_ in ids if abs(id_) < 2**63]  # SQLite takes no larger numbers.
+    known = {each.id: each.plugin for each in letters.letters(ids=possible)} if possible else {}
+    if missing := sorted(ids - set(known)):
+        raise click.UsageError(f"There is no dead letter {', '.join(map(str, missing))}.")
+    if others := sorted(i for i in ids if plugin not in ("", known[i])):
+        told = ", ".join(f"{i} is one of plugin {known[i]}" for i in others)
+        raise click.UsageError(f"Not of plugin {plugin}: dead letter {told}.")
+    return ids
 
 
 def _letter_dict(letter: DeadLetter) -> dict[str, Any]:

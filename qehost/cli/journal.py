@@ -7,13 +7,14 @@ import heapq
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
 from qehost.cli.dead_letters import dead_letters
 from qehost.cli.journal_table import pretty_json, print_events
 from qehost.cli.moment import AGE, MOMENT, SIZE
+from qehost.cli.output_file import STDOUT, output_file
 from qehost.cli.state_folder import where
 from qehost.errors import JournalError
 from qehost.host.cursors import cursors_of
@@ -91,25 +92,26 @@ def list_(folder: StateFolder, wanted: Wanted, account: str, limit: int, as_json
 @click.option(
     "-o",
     "--output",
-    "file",
-    type=click.File("wb", lazy=True, atomic=True),
-    default="-",
-    help="Where to write; standard output, if left out.",
+    "output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default=STDOUT,
+    help="Where to write; standard output, if left out. A file is there whole or not at all.",
 )
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), help="jsonl, or what the file is named."
 )
 def export(
-    folder: StateFolder, wanted: Wanted, account: str, file: BinaryIO, format_: str | None
+    folder: StateFolder, wanted: Wanted, account: str, output: Path, format_: str | None
 ) -> None:
     """Write events to a file, oldest first.
 
     JSON lines hold everything, and `qehost replay` reads them. Parquet needs
     `pip install 'qehost[parquet]'`.
     """
-    suffix = Path(file.name).suffix[1:]
+    suffix = output.suffix[1:]
     found = Found(folder, account, wanted, newest_first=False)
-    count = WRITERS[format_ or (suffix if suffix in FORMATS else "jsonl")](found, file)
+    with output_file(output) as file:
+        count = WRITERS[format_ or (suffix if suffix in FORMATS else "jsonl")](found, file)
     click.echo(f"{count:,} events", err=True)
     found.tell_damage()
 

@@ -44,7 +44,8 @@ def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> 
     They are imported and configured as for a run, and not started.  A plugin that can't be used is
     listed with the reason, and is no failure of this command.
     """
-    candidates = find(specs, config.load(config_file).settings.plugins)
+    settings = config.load(config_file, matters=config.all_but_accounts).settings
+    candidates = find(specs, settings.plugins)
     # What a plugin prints when it is imported must not get into the list.
     with redirect_stdout(sys.stderr):
         reports = load(candidates).reports

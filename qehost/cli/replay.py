@@ -22,7 +22,7 @@ from qehost.cli.failure import COULD_NOT_START, failing_clearly
 from qehost.cli.journal import Found, filters
 from qehost.cli.settings_file import config_option
 from qehost.control import Control, HostStatus, Ready
-from qehost.errors import ConfigError, Error, JournalError, ProcessDied
+from qehost.errors import Error, JournalError, ProcessDied
 from qehost.host.cursors import MarksView
 from qehost.host.finding import find
 from qehost.host.replay import ReplayTask
@@ -85,11 +85,9 @@ def command(
 
     Ends with 0, with 1 if a hook raised or the process died, with 3 if no plugin could start.
     """
-    examined = config.examine(config_file, {"state_dir": state_dir})
-    # Credentials that are not there today do not matter: nothing is connected to.
-    if mistakes := [text for text in examined.mistakes if "accounts." not in text]:
-        raise ConfigError(mistakes)
-    settings = examined.loaded.settings
+    settings = config.load(
+        config_file, {"state_dir": state_dir}, matters=config.all_but_accounts
+    ).settings
     folder = StateFolder(settings.state_dir)
     candidates = find(specs, settings.plugins)
     names = [c.name for c in candidates if any(c.is_meant_by(spec) for spec in specs)]

@@ -12,6 +12,7 @@ import click
 from qehost import config
 from qehost.cli.failure import failing_clearly
 from qehost.cli.settings_file import config_option
+from qehost.names import suggestion
 from qehost.state import StateFolder
 
 __all__ = ["where"]
@@ -27,8 +28,18 @@ def where(function: Callable[..., None]) -> Callable[..., None]:
     @failing_clearly
     @functools.wraps(function)
     def wrapped(config_file: Path | None, state_dir: Path | None, **options: Any) -> None:
-        # With a folder given, the settings' other mistakes are nobody's business here.
-        path = state_dir or Path(config.load(config_file).settings.state_dir)
+        # With a folder given, the settings' mistakes are nobody's business here.
+        path = state_dir or Path(config.load(config_file, matters=_leads_astray).settings.state_dir)
         function(StateFolder(path), **options)
 
     return wrapped
+
+
+def _leads_astray(path: str) -> bool:
+    """Whether another folder would be looked into, for a mistake in this setting.
+
+    Besides `state_dir`: the file can't be read, the line stands below a section, its name is
+    mistyped.  Nothing else matters: who looks whether qehost runs may lack what runs it.
+    """
+    name = path.rpartition(".")[2]
+    return name in ("", "state_dir") or (name == path and bool(suggestion(name, ["state_dir"])))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ __all__ = [
     "DEFAULT_ACCOUNT",
     "Examined",
     "Loaded",
+    "all_but_accounts",
     "examine",
     "load",
     "missing_credentials",
@@ -76,21 +77,33 @@ def seconds(text: str) -> float:
     return float(text[:-1]) * UNITS[text[-1]]
 
 
+def everything(_: str) -> bool:
+    return True
+
+
+def all_but_accounts(path: str) -> bool:
+    """For what connects to nothing: credentials that are not there today do not matter."""
+    return path.partition(".")[0] != "accounts"
+
+
 def load(
     file: Path | None = None,
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    matters: Callable[[str], bool] = everything,
 ) -> Loaded:
     """Read the settings from all sources.
 
     `flags` maps options (`ws_url`) to values; account settings among them belong to the only
-    account.  `environ` defaults to the process's own.
+    account.  `environ` defaults to the process's own.  `matters` says of a setting's path (`""`:
+    the file as a whole) whether a mistake there is one; what is wrong elsewhere has its default.
 
-    Raises `ConfigError` with every mistake.
+    Raises `ConfigError` with every mistake that matters.
     """
-    loaded, mistakes = examine(file, flags, environ)
-    if mistakes:
-        raise ConfigError(mistakes)
+    loader = _Loader(os.environ if environ is None else environ)
+    loaded, mistakes = loader.load(file, flags or {})
+    if told := [text for text, path in zip(mistakes, loader.paths, strict=True) if matters(path)]:
+        raise ConfigError(told)
     return loaded
 
 
@@ -124,6 +137,8 @@ class _Loader:
         self.sections: dict[Keys, str] = {}
         self.folder = Path()
         self.mistakes: list[str] = []
+        self.paths: list[str] = []
+        """For each mistake the setting that it is about; `""`: the file as a whole."""
         self.warnings: list[str] = []
         self.places: dict[str, str] = {}
 
@@ -133,7 +148,8 @@ class _Loader:
             try:
                 self.values, self.sections = from_file(file)
             except ConfigError as error:
-                self.mistakes += error.mistakes
+                for text in error.mistakes:
+                    self._note("", text)
         self._read_environment()
         self._read_flags(flags)
         self.places |= {".".join(path): place for path, place in self.sections.items()}
@@ -181,9 +197,10 @@ class _Loader:
             elif len(accounts) == 1:
                 self.values["accounts", accounts[0], field] = Value(value, place, Path())
             else:
-                self.mistakes.append(
+                self._note(
+                    "accounts",
                     f"{place}: there are {len(accounts)} accounts ({', '.join(accounts)}); "
-                    f"set {field} in the section of the one it is meant for"
+                    f"set {field} in the section of the one it is meant for",
                 )
 
     # --- the settings --------------------------------------------------------------------
@@ -201,7 +218,7 @@ class _Loader:
             return platformdirs.user_state_dir("qehost", appauthor=False)
         self.places["state_dir"] = found.place
         if not isinstance(found.value, str) or not found.value:
-            self.mistakes.append(f"{found.place}: state_dir: a folder's path is needed")
+            self._wrong("state_dir", "a folder's path is needed")
             return ""
         return str(found.folder / Path(found.value).expanduser())
 
@@ -303,7 +320,11 @@ class _Loader:
     # --- what is wrong as a whole, and what is left over -----------------------------------
 
     def _wrong(self, path: str, text: str) -> None:
-        self.mistakes.append(located(f"{path}: {text}", self.places, path))
+        self._note(path, located(f"{path}: {text}", self.places, path))
+
+    def _note(self, path: str, mistake: str) -> None:
+        self.mistakes.append(mistake)
+        self.paths.append(path)
 
     def _compare(self, settings: Settings) -> None:
         connection = settings.connection

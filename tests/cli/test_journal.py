@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from click.testing import CliRunner, Result
 
-from qehost.cli.journal import command
+from qehost.cli.journal import WRITERS, command
 from qehost.cli.moment import MOMENT, SIZE
 from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
@@ -220,6 +220,70 @@ def test_parquet_has_the_same_columns_with_types(folder: StateFolder, tmp_path: 
     assert str(table.schema.field("fill_price").type) == "double"
 
 
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left"), KeyboardInterrupt()])
+def test_an_export_that_ends_early_leaves_the_earlier_one_as_it_was(
+    folder: StateFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: BaseException,
+) -> None:
+    def write_some(_: object, file: BinaryIO) -> int:
+        file.write(b"half of it")
+        raise trouble
+
+    monkeypatch.setitem(WRITERS, "jsonl", write_some)
+    (place := tmp_path / "exports").mkdir()
+    (place / "all.jsonl").write_text("the earlier one")
+    result = run(
+        folder,
+        "export",
+        "-o",
+        str(place / "all.jsonl"),
+        code=3 if isinstance(trouble, OSError) else 1,
+    )
+    assert (place / "all.jsonl").read_text() == "the earlier one"
+    assert [file.name for file in place.iterdir()] == ["all.jsonl"]
+    assert "Traceback" not in result.stderr
+    if isinstance(trouble, OSError):
+        assert result.stderr == f"qehost: {place}/all.jsonl can't be written: No space left\n"
+
+
+def test_an_export_into_a_pipe_goes_through_it(folder: StateFolder, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reading, writing = os.pipe()
+    with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)) as by_name, open(reading) as by_number:
+        run(folder, "export", "--kind", "fill", "-o", str(fifo))
+        run(folder, "export", "--kind", "fill", "-o", f"/dev/fd/{writing}")
+        os.close(writing)
+        assert len(by_name.readlines()) == 2
+        assert len(by_number.readlines()) == 2
+    assert fifo.is_fifo()
+
+
+def test_an_export_through_a_link_replaces_what_it_points_to_and_keeps_its_mode(
+    folder: StateFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "far").mkdir()
+    file, link = tmp_path / "far" / "file", tmp_path / "link.jsonl"
+    link.symlink_to("far/file")
+    run(folder, "export", "-o", str(link))  # It need not be there.
+    file.write_text("old")
+    file.chmod(0o640)
+    run(folder, "export", "-o", str(link))
+    assert link.is_symlink()
+    assert len(file.read_text().splitlines()) == 14
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_an_export_that_cannot_be_written_is_told_in_words(
+    folder: StateFolder, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing" / "all.csv"
+    told = run(folder, "export", "-o", str(missing), code=3).stderr
+    assert told == f"qehost: {missing} can't be written: No such file or directory\n"
+
+
 def test_parquet_without_pyarrow_says_what_to_install(
     folder: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +355,11 @@ def letters(folder: StateFolder) -> StateFolder:
     return folder
 
 
+def all_letters(folder: StateFolder) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(folder, "dead-letters", "--json").stdout)
+    return found
+
+
 def test_dead_letters_are_listed_with_their_cause(letters: StateFolder) -> None:
     result = run(letters, "dead-letters")
     header, first, second = result.stdout.splitlines()
@@ -334,6 +403,37 @@ def test_purge_removes_letters(letters: StateFolder) -> None:
     assert run(letters, "dead-letters", "--purge", "2").stdout == "1 removed\n"
     assert run(letters, "dead-letters").stdout == "No dead letters.\n"
     assert "no dead letter 2" in run(letters, "dead-letters", "--purge", "2", code=2).stderr
+
+
+@pytest.mark.parametrize("arguments", [("1", "--purge", "all"), ("1", "--retry", "2")])
+def test_numbers_beside_retry_or_purge_are_refused_and_nothing_is_done(
+    letters: StateFolder, arguments: tuple[str, ...]
+) -> None:
+    assert (
+        "write --retry ID or --purge ID" in run(letters, "dead-letters", *arguments, code=2).stderr
+    )
+    assert [each["state"] for each in all_letters(letters)] == ["dead", "dead"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("1", "2"), ("--retry", "1", "--retry", "2"), ("--purge", "1", "--purge", "2")]
+)
+def test_with_a_plugin_named_no_letter_of_another_is_touched(
+    letters: StateFolder, arguments: tuple[str, ...]
+) -> None:
+    told = run(letters, "dead-letters", *arguments, "--plugin", "sink", code=2).stderr
+    assert "Not of plugin sink: dead letter 2 is one of plugin console." in told
+    assert [each["state"] for each in all_letters(letters)] == ["dead", "dead"]
+
+
+@pytest.mark.parametrize("number", ["9", "99999999999999999999999", "-99999999999999999999999"])
+@pytest.mark.parametrize("option", ["--retry", "--purge"])
+def test_where_one_letter_is_missing_nothing_is_done_to_the_others(
+    letters: StateFolder, option: str, number: str
+) -> None:
+    told = run(letters, "dead-letters", option, "1", option, number, code=2).stderr
+    assert f"There is no dead letter {number}." in told
+    assert [each["state"] for each in all_letters(letters)] == ["dead", "dead"]
 
 
 def test_no_dead_letters_are_no_error_and_no_file_is_made(folder: StateFolder) -> None:

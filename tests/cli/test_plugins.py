@@ -154,3 +154,12 @@ def test_a_section_of_an_unknown_plugin_is_invalid_settings(site: Path, tmp_path
             "with -p (did you mean good?)\n"
         ),
     )
+
+
+def test_credentials_that_are_not_there_do_not_hide_the_list(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "qehost.toml").write_text('[accounts.main]\napi_key = { file = "/not/here" }\n')
+    done = qehost("--json", site=site, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "good" in [each["name"] for each in json.loads(done.stdout)]
+    (tmp_path / "qehost.toml").write_text("[plugins.good]\nenabled = 3\n")
+    assert qehost(site=site, cwd=tmp_path).returncode == 4

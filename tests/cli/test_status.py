@@ -125,3 +125,41 @@ def test_where_nothing_ever_ran_that_is_told(tmp_path: Path) -> None:
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def told(tmp_path: Path, settings: str) -> Result:
+    """With the settings' file alone to say where the state folder is."""
+    (tmp_path / "state").mkdir()
+    write(tmp_path / "state")
+    file = tmp_path / "qehost.toml"
+    file.write_text(settings, encoding="utf-8")
+    return CliRunner().invoke(main, ["status", "--json", "-c", str(file)])
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        '[accounts.main]\napi_key = { file = "/not/readable/here" }',
+        "[accounts.main]\nws_url = 3\nnot_done_yet = 1",
+        "[connection]\nping_interval = -1",
+        "[plugins.sink]\nenabled = 3",
+    ],
+)
+def test_what_is_wrong_with_other_settings_does_not_hide_the_status(
+    tmp_path: Path, mistake: str
+) -> None:
+    result = told(tmp_path, f'state_dir = "state"\n{mistake}\n')
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "state_dir = 3",
+        'state_dri = "state"',
+        '[accounts.main]\nstate_dir = "state"',
+        'state_dir = "state',
+    ],
+)
+def test_what_would_lead_to_another_folder_is_refused(tmp_path: Path, settings: str) -> None:
+    assert told(tmp_path, settings).exit_code == 4
