@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from qehost.control import HostTask
 from qehost.errors import JournalError
@@ -32,18 +32,18 @@ def place_cursors(folder: StateFolder, hosts: Collection[HostTask]) -> None:
     """
     # All of them are read before the first is written.
     before = {name: standing_of(folder, name) for name in folder.processes()}
-    for task in hosts:
-        place(folder, task, _formers(task, before))
-    forget_moved(folder, before, hosts)
+    placed = [place(folder, task, before) for task in hosts]
+    if all(placed):
+        forget_moved(folder, before, hosts)
 
 
-def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> None:
-    """For one; `formers` are the other processes that its plugins come from.
+def place(folder: StateFolder, task: HostTask, before: Mapping[str, Standing | None]) -> bool:
+    """For one; `before` is where all processes stood.  False: it can't be written.
 
     After a power cut the cursor may be older than what the plugins got, and where it was damaged
     nobody knows what they got: then everything behind it counts as handed over before.
     """
-    others = list(formers)
+    others = _formers(task, before)
     try:
         marks = Marks.open(folder.marks(task.name), task.wanted, (), task.accounts)
         anew = started_anew(folder.marks(task.name).with_name("boot"))
@@ -62,9 +62,12 @@ def place(folder: StateFolder, task: HostTask, formers: Iterable[Standing]) -> N
         marks.close()
     except JournalError as error:
         log.error("%s", error)
+        return False
     except OSError as error:
         # The disk did not take the marks; that is no reason to end what runs.
         log.error("%s", trouble(folder.marks(task.name), error))
+        return False
+    return True
 
 
 def last_seq_of(folder: StateFolder, account: str, had: int) -> int:
@@ -96,7 +99,8 @@ def forget_moved(
 ) -> None:
     """Remove the marks of processes that are gone and whose plugins have another one now.
 
-    Otherwise those would begin once more where such a process stood, at every start.
+    Otherwise those would begin once more where such a process stood, at every start.  To be called
+    when all have been placed: until then nothing else says where their plugins stood.
     """
     taken = {plugin for task in hosts for plugin in task.wanted}
     for name, standing in before.items():

@@ -76,6 +76,7 @@ class Reload:
         self._leaving: dict[str, Child] = {}
         self._waits: dict[str, set[str]] = {}
         self._stood: dict[str, Standing | None] = {}
+        self._all_placed = True
         self._handing_over = False
         self._starting = False
         try:
@@ -148,10 +149,14 @@ class Reload:
         self._by = now + self._drain_timeout
         old = dict(self._hosts)
         self._leaving = {name: child for name, child in old.items() if child.running}
-        for name, child in old.items():
+        for child in old.values():
             child.start_at = None
-            if not child.running:
-                self._stood[name] = standing_of(self._folder, name)
+        # As at a start: also those that went long ago.
+        self._stood = {
+            name: standing_of(self._folder, name)
+            for name in self._folder.processes()
+            if name not in self._leaving
+        }
         for name, child in self._new.items():
             task = _task(child)
             before = {n for n, c in old.items() if n == name or _share(task, _task(c))}
@@ -170,13 +175,15 @@ class Reload:
         """Start the plugins of all new processes that wait for nobody any more."""
         free = [n for n, before in self._waits.items() if before.isdisjoint(self._leaving)]
         for name in free:
-            before = self._waits.pop(name)
+            del self._waits[name]
             child = self._hosts[name]
-            others = [self._stood.get(each) for each in before if each != name]
-            place(self._folder, _task(child), [each for each in others if each is not None])
+            if not place(self._folder, _task(child), self._stood):
+                self._all_placed = False
             # From now on the marks are its own, also when it is started again.
             child.task = replace(_task(child), beside=False)
             child.send(Go())
+        if free and not self._waits and self._all_placed:
+            forget_moved(self._folder, self._stood, [_task(host) for host in self._hosts.values()])
 
     def ready(self) -> None:
         """A process is ready."""
@@ -186,7 +193,6 @@ class Reload:
             and not self._waits
             and all(h.ready for h in self._hosts.values())
         ):
-            forget_moved(self._folder, self._stood, [_task(host) for host in self._hosts.values()])
             self.ok = True
             self.outcome = ""
 

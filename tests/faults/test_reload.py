@@ -232,6 +232,38 @@ def test_what_a_slow_plugin_has_not_got_yet_its_successor_gets(
     assert set(by) == {1, 2}
 
 
+def test_a_plugin_that_comes_back_into_another_process_misses_nothing_and_sends_nobody_back_later(
+    tmp_path: Path, venue: Venue
+) -> None:
+    # Installed: what is given with -p can't be disabled.
+    (tmp_path / "beside.py").write_text(witness())
+    metadata = tmp_path / "beside-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: beside\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[qehost]\nbeside = beside:Witness\n")
+    config = "[plugins.beside]\nprocess = 'slow'\n"
+    with Run(tmp_path, venue=venue, settings=QUICK, config=config, env=FRESH) as run:
+        numbers = Numbers(venue, rate=1)
+        ready(run)
+        for change in ("enabled = false", "enabled = true"):
+            numbers.push(5)
+            numbers.wait_for_all(run)
+            (tmp_path / "qehost.toml").write_text(f"[plugins.beside]\n{change}\n")
+            assert reload(run).returncode == 0
+        numbers.push(5)
+        numbers.wait_for_all(run)
+        run.wait_for(lambda: len(words(tmp_path, "beside", "on_status")) >= 15, "its events")
+        assert run.stop() == 0
+        check(run)
+    assert {word["seq"] for word in words(tmp_path, "beside", "on_status")} == set(range(2, 17))
+    again = len(run.records(redelivered=True))
+    with Run(tmp_path, "-c", "qehost.toml", venue=venue, settings=QUICK, env=FRESH) as after:
+        after.wait_for(lambda: len(after.records("on_connected", redelivered=False)) == 2)
+        assert after.stop() == 0
+        check(after)
+        assert len(after.records(redelivered=True)) == again
+
+
 def test_two_hang_ups_at_once_are_a_reload_each_or_one_for_both(
     tmp_path: Path, venue: Venue
 ) -> None:

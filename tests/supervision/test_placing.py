@@ -118,3 +118,14 @@ def test_a_plugin_that_is_disabled_for_a_while_keeps_its_place(folder: StateFold
     stood(folder, "own", "b", 40)
     assert placed(folder, main="a") == {"main": (90, 90), "own": (40, 40)}
     assert placed(folder, main="a", own="b")["own"] == (40, 40)
+
+
+def test_where_a_process_stood_is_not_forgotten_before_its_plugins_have_another_place(
+    folder: StateFolder,
+) -> None:
+    stood(folder, "own", "b", 40)
+    # There is no room for it.
+    folder.marks("main").parent.write_text("in the way")
+    place_cursors(folder, [task(folder, "main", "a b")])
+    folder.marks("main").parent.unlink()
+    assert placed(folder, main="a b") == {"main": (40, 40)}
