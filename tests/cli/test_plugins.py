@@ -154,3 +154,26 @@ def test_a_section_of_an_unknown_plugin_is_invalid_settings(site: Path, tmp_path
             "with -p (did you mean good?)\n"
         ),
     )
+
+
+def test_a_plugin_that_ends_its_process_or_leaves_a_thread_is_a_line_as_any_other(
+    site: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gone.py").write_text("print('bye', flush=True)\nimport os\nos._exit(0)")
+    (tmp_path / "thready.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n"
+    )
+    options = ("-p", "gone", "-p", "thready", "-p", "no:bad", "-p", "no:off")
+    done = qehost(*options, site=site, cwd=tmp_path)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "Plugin",
+        "bad",
+        "gone",
+        "good",
+        "off",
+        "thready",
+    ]
+    assert "it ended the process while it was imported (exit code 0)" in lines[2]
+    assert done.stderr.startswith("bye\n")
