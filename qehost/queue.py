@@ -53,10 +53,6 @@ class BatchWriter:
         """Whether `flush` should be called when the pipe can take more."""
         return bool(self._pending)
 
-    @property
-    def pending_bytes(self) -> int:
-        return self._pending_bytes
-
     def offer(self, batch: bytes, last_seq: int) -> bool:
         """Hand over a batch, which ends with that event.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +21,12 @@ from qehost.cli.finding import counted
 from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
 from qehost.config.annotated import PluginSection, annotated
-from qehost.config.catalogue import SECTIONS, plain
+from qehost.config.catalogue import SECTIONS, listed
 from qehost.config.toml_text import toml_value
 from qehost.errors import ConfigError, Error, PluginError
 from qehost.host.finding import Candidate, find
 from qehost.host.loading import config_class
+from qehost.host.trial import tried
 from qehost.network.proxy import parse_proxy
 from qehost.secret import DOTS, masked
 from qehost.settings import AccountSettings
@@ -56,8 +56,16 @@ def create(output: Path | None, specs: tuple[str, ...]) -> None:
 
     It has a section for each plugin that is installed or given with -p.
     """
-    with redirect_stdout(sys.stderr):
-        text = annotated([_section(each) for each in find(specs) if each.wanted != "blocked"])
+    candidates = [each for each in find(specs) if each.wanted != "blocked"]
+    sections = zip(candidates, tried(_section, candidates), strict=True)
+    text = annotated(
+        [
+            PluginSection(each.name, each.source, None, found.text)
+            if isinstance(found, PluginError)
+            else found
+            for each, found in sections
+        ]
+    )
     if output is None:
         click.echo(text, nl=False)
         return
@@ -78,10 +86,13 @@ def create(output: Path | None, specs: tuple[str, ...]) -> None:
 
 
 def _section(candidate: Candidate) -> PluginSection:
+    """In the process in which it is imported."""
     if candidate.wanted == "clash":
         return PluginSection(candidate.name, candidate.source, None, candidate.why)
     try:
-        return PluginSection(candidate.name, candidate.source, config_class(candidate))
+        config = config_class(candidate)
+        settings = None if config is None else tuple(listed(config))
+        return PluginSection(candidate.name, candidate.source, settings)
     except PluginError as error:
         return PluginSection(candidate.name, candidate.source, None, error.text)
 
@@ -170,8 +181,7 @@ def _rows(found: Examination) -> Iterator[Row]:
         path = f"plugins.{candidate.settings.section or candidate.name}"
         for field in ("enabled", "process", "order"):
             yield row(f"{path}.{field}", getattr(candidate.settings, field))
-        own = found.configs.get(candidate.name)
-        for field, value in (plain(own) if own is not None else {}).items():
+        for field, value in found.configs.get(candidate.name, {}).items():
             yield _own_row(row(f"{path}.{field}", masked(field, value)), places)
 
 

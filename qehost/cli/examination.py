@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from qehost import config
+from qehost.config.catalogue import plain
 from qehost.config.sources import located
 from qehost.errors import ConfigError, Error, PluginError
+from qehost.host.compatibility import unmet
 from qehost.host.finding import Candidate, find
 from qehost.host.loading import config_class, configured
+from qehost.host.trial import tried
 from qehost.names import canonical
 from qehost.rest.account import account_api
 from qehost.settings import PluginSettings
@@ -25,8 +26,8 @@ class Examination(NamedTuple):
 
     loaded: config.Loaded
     candidates: list[Candidate]
-    configs: dict[str, Any]
-    """By plugin, as far as it is wanted and its settings are right; None where it takes none."""
+    configs: dict[str, dict[str, Any]]
+    """By plugin, as far as it is wanted and its settings are right: these, as TOML has them."""
     mistakes: list[str]
     unknown: dict[str, str]
     """By plugin: why its own settings could not be looked at."""
@@ -44,20 +45,37 @@ def examine(
     mistakes = [*mistakes, *_accounts(loaded, mistakes)]
     candidates, unknown_sections = _found(specs, settings.plugins)
     mistakes += unknown_sections
-    configs: dict[str, Any] = {}
+    configs: dict[str, dict[str, Any]] = {}
     unknown: dict[str, str] = {}
-    # What a plugin prints when it is imported must not get into what a command prints.
-    with redirect_stdout(sys.stderr):
-        for candidate in candidates:
-            if candidate.wanted != "yes":
-                continue
-            try:
-                configs[candidate.name] = configured(candidate, config_class(candidate))
-            except ConfigError as error:
-                mistakes += error.mistakes
-            except PluginError as error:
-                unknown[candidate.name] = error.text
+    wanted = [candidate for candidate in candidates if candidate.wanted == "yes"]
+    for candidate, own in zip(wanted, tried(_look, wanted), strict=True):
+        if isinstance(own, PluginError):
+            unknown[candidate.name] = own.text
+        elif own.mistakes:
+            mistakes += own.mistakes
+        else:
+            configs[candidate.name] = own.settings
     return Examination(loaded, candidates, configs, mistakes, unknown)
+
+
+class _Own(NamedTuple):
+    """What a plugin's own settings say, and what is wrong with them."""
+
+    settings: dict[str, Any]
+    mistakes: list[str]
+
+
+def _look(candidate: Candidate) -> _Own | PluginError:
+    """In the process in which it is imported."""
+    if why := unmet(candidate.requires):
+        return PluginError(candidate.name, why, candidate.source)
+    try:
+        own = configured(candidate, config_class(candidate))
+    except ConfigError as error:
+        return _Own({}, error.mistakes)
+    except PluginError as error:
+        return error
+    return _Own({} if own is None else plain(own), [])
 
 
 def _accounts(loaded: config.Loaded, mistakes: Sequence[str]) -> list[str]:

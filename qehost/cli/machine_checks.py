@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 
 from qehost.cli.examination import Examination
 from qehost.cli.finding import Finding, counted, failed, ok, warning
 from qehost.errors import JournalError
 from qehost.host.dead_letters import DeadLetters
-from qehost.host.loading import Report, load
+from qehost.host.loading import Report, report
+from qehost.host.trial import reports
 from qehost.journal.layout import Damage, span
 from qehost.journal.pruning import journal_bytes
 from qehost.journal.reader import JournalReader
@@ -50,11 +49,16 @@ def _settings(file: Path | None, found: Examination) -> Iterator[Finding]:
 
 
 def _plugins(found: Examination) -> Iterator[Finding]:
-    with redirect_stdout(sys.stderr):
-        reports = load(found.candidates).reports
-    for report in reports:
-        yield _plugin(report, found)
-    if not any(report.state == "loaded" for report in reports):
+    tried = iter(reports([each for each in found.candidates if each.name not in found.unknown]))
+    looked_at = [
+        report(each, "failed", found.unknown[each.name])
+        if each.name in found.unknown
+        else next(tried)
+        for each in found.candidates
+    ]
+    for each in looked_at:
+        yield _plugin(each, found)
+    if not any(each.state == "loaded" for each in looked_at):
         yield warning(
             "plugins",
             "there is none, so nobody gets what is received",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -19,7 +17,8 @@ from qehost.cli.failure import failing_clearly
 from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
 from qehost.host.finding import find
-from qehost.host.loading import Report, load
+from qehost.host.loading import Report
+from qehost.host.trial import reports
 
 __all__ = ["command"]
 
@@ -46,13 +45,11 @@ def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> 
     """
     settings = config.load(config_file, matters=config.all_but_accounts).settings
     candidates = find(specs, settings.plugins)
-    # What a plugin prints when it is imported must not get into the list.
-    with redirect_stdout(sys.stderr):
-        reports = load(candidates).reports
+    found = reports(candidates)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
-    elif reports:
-        _print(reports)
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    elif found:
+        _print(found)
     else:
         click.echo(NONE_FOUND, nl=False)
 

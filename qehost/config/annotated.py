@@ -34,11 +34,12 @@ qehost check          tries it all out
 
 
 class PluginSection(NamedTuple):
-    """An installed plugin: its name, where it comes from, and its `Config`, if it has one."""
+    """An installed plugin: its name, where it comes from, and its `Config` or what is `listed` of
+    it, if it has one."""
 
     name: str
     source: str
-    config: type[msgspec.Struct] | None
+    config: type[msgspec.Struct] | tuple[Setting, ...] | None
     problem: str = ""
     """Why its own settings are not known."""
 
@@ -100,9 +101,9 @@ def _plugin(plugin: PluginSection) -> Iterator[str]:
     yield f"[plugins.{toml_key(plugin.name)}]"
     for setting in _settings_of(PluginSettings):
         yield from _described(setting)
-    if plugin.config is not None:
-        for setting in listed(plugin.config):
-            yield from _described(setting)
+    own = plugin.config or ()
+    for setting in own if isinstance(own, tuple) else listed(own):
+        yield from _described(setting)
 
 
 def _section(name: str, struct: type[msgspec.Struct]) -> Iterator[str]:

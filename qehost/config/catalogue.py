@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,7 +33,14 @@ __all__ = [
     "unknown",
 ]
 
-NEEDED = object()
+
+class Needed(Enum):
+    """An enumeration, for it stays the same on its way from another process."""
+
+    NEEDED = "needed"
+
+
+NEEDED = Needed.NEEDED
 """In place of a default where there is none."""
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {

@@ -157,12 +157,22 @@ class DeadLetters:
             half = DETAIL_LIMIT // 2
             detail = f"{detail[:half]}\n[… {len(detail) - 2 * half} characters …]\n{detail[-half:]}"
         with self._told(), self._transaction():
-            row = self._db.execute(
-                "UPDATE letters SET at = ?, process = ?, cause = ?, detail = ?, count = count + ?,"
-                " state = 'dead' WHERE plugin = ? AND account = ? AND seq = ? AND hook = ?",
-                (time.time_ns(), process, cause, detail, count, plugin, account, seq, hook),
-            )
-            if row.rowcount:
+            known = self._db.execute(
+                "SELECT id, length(event) FROM letters"
+                " WHERE plugin = ? AND account = ? AND seq = ? AND hook = ?",
+                (plugin, account, seq, hook),
+            ).fetchone()
+            if known:
+                # With its event: where the numbers began anew, it is another one.
+                self._db.execute(
+                    "UPDATE letters SET at = ?, process = ?, cause = ?, detail = ?,"
+                    " count = count + ?, state = 'dead', event = ? WHERE id = ?",
+                    (time.time_ns(), process, cause, detail, count, event, known[0]),
+                )
+                self._db.execute(
+                    "UPDATE plugins SET bytes = bytes + ? WHERE plugin = ?",
+                    (len(event) - known[1], plugin),
+                )
                 return True
             if cause == "raised" and not self._has_room(plugin, len(event)):
                 self._db.execute(

@@ -52,6 +52,7 @@ __all__ = [
     "implementations",
     "imported",
     "load",
+    "report",
 ]
 
 logger = logging.getLogger("qehost.host")
@@ -169,19 +170,19 @@ def load(
             continue
         if candidate.wanted != "yes":
             state: State = "failed" if candidate.wanted == "clash" else candidate.wanted
-            reports.append(_report(candidate, state, candidate.why))
+            reports.append(report(candidate, state, candidate.why))
             continue
         try:
             plugin, config, hooks = _load_one(candidate, registry, source)
         except PluginError as error:
             # The report tells; the traceback is for the plugin's author.
             logger.debug("%s", error, exc_info=error.__cause__)
-            reports.append(_report(candidate, "failed", error.text))
+            reports.append(report(candidate, "failed", error.text))
             continue
         configs[candidate.name] = config
         objects[candidate.name] = plugin
         warnings = registry.warnings(candidate.name)
-        reports.append(_report(candidate, "loaded", "", hooks, warnings))
+        reports.append(report(candidate, "loaded", "", hooks, warnings))
         if not hooks:
             logger.warning("plugin %s implements no hook", candidate.name)
         for text in warnings:
@@ -259,9 +260,10 @@ def _guarded(
     # A script's sys.exit(), a test framework's skip at module level: they pass `except Exception`,
     # and one such plugin would end the process of all others.
     except BaseException as error:
-        # Ctrl-C is the user's; a host process ignores SIGINT, so there it is the plugin's raise.
-        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        if isinstance(error, KeyboardInterrupt) and not ignored:
+        # Ctrl-C is the user's; a host process leaves SIGINT to its parent, so there it is the
+        # plugin's raise.
+        users = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if isinstance(error, KeyboardInterrupt) and users:
             raise
         raise _refusal(candidate, f"{what}: {describe(error)}{_place(error)}") from error
     finally:
@@ -282,13 +284,14 @@ def _refusal(candidate: Candidate, text: str) -> PluginError:
     return PluginError(candidate.name, text, candidate.source)
 
 
-def _report(
+def report(
     candidate: Candidate,
     state: State,
     why: str,
     hooks: tuple[str, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Report:
+    """What became of a candidate."""
     return Report(
         name=candidate.name,
         distribution=candidate.distribution,

@@ -144,6 +144,16 @@ def test_a_plugin_that_can_not_be_used_is_told_and_the_others_are_good() -> None
     ]
 
 
+def test_a_plugin_that_ends_its_process_when_imported_is_a_line_as_any_other() -> None:
+    Path("broken.py").write_text("import os\nos._exit(0)")
+    checked = check("-p", "broken", "-p", "sink")
+    assert checked.code == 1
+    assert checked.found["plugin broken"] == [
+        ("failed", "-p broken: it ended the process while it was imported (exit code 0)")
+    ]
+    assert checked.found["plugin sink"][0][0] == "ok"
+
+
 def test_without_any_plugin_somebody_should_know() -> None:
     state, text = state_of("plugins")
     assert state == "warning"

@@ -248,3 +248,13 @@ def test_what_is_wrong_is_told_beside_what_holds() -> None:
     assert result.exit_code == 4
     assert "connection.ping_interval" in result.stdout
     assert "(did you mean ping_interval?)" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["create", "check", "show"])
+def test_a_plugin_that_ends_its_process_when_imported_ends_no_command(command: str) -> None:
+    Path("broken.py").write_text("import os\nos._exit(0)", encoding="utf-8")
+    result = run(command, "-p", "broken", "-p", "sink")
+    assert result.exit_code == 0
+    output = " ".join(result.output.replace("## ", "").split())
+    assert "it ended the process while it was imported (exit code 0)" in output
+    assert "sink" in output or command == "check"

@@ -163,3 +163,26 @@ def test_credentials_that_are_not_there_do_not_hide_the_list(site: Path, tmp_pat
     assert "good" in [each["name"] for each in json.loads(done.stdout)]
     (tmp_path / "qehost.toml").write_text("[plugins.good]\nenabled = 3\n")
     assert qehost(site=site, cwd=tmp_path).returncode == 4
+
+
+def test_a_plugin_that_ends_its_process_or_leaves_a_thread_is_a_line_as_any_other(
+    site: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gone.py").write_text("print('bye', flush=True)\nimport os\nos._exit(0)")
+    (tmp_path / "thready.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n"
+    )
+    options = ("-p", "gone", "-p", "thready", "-p", "no:bad", "-p", "no:off")
+    done = qehost(*options, site=site, cwd=tmp_path)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "Plugin",
+        "bad",
+        "gone",
+        "good",
+        "off",
+        "thready",
+    ]
+    assert "it ended the process while it was imported (exit code 0)" in lines[2]
+    assert done.stderr.startswith("bye\n")

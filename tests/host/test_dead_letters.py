@@ -93,6 +93,17 @@ def test_a_plugin_that_raises_at_every_event_does_not_fill_the_disk(letters: Dea
     assert len(letters.letters(plugin="sink")) == 5
 
 
+def test_a_number_that_another_event_has_now_leads_to_that_event(letters: DeadLetters) -> None:
+    """Journal and cursors were deleted, so the numbers began anew."""
+    add(letters, 1, event=b"x" * 900)
+    add(letters, 1, event=b"y" * 300)
+    (letter,) = letters.letters()
+    assert letter.event == b"y" * 300
+    # Its size counts, and not that of the one before.
+    assert add(letters, 2, event=b"z" * 600)
+    assert not add(letters, 3, event=b"z" * 600)
+
+
 def test_large_events_count_by_their_size(letters: DeadLetters) -> None:
     assert add(letters, 1, event=bytes(600))
     assert not add(letters, 2, event=bytes(600))
