@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -189,7 +189,7 @@ class WebSocketService:
         if session is not None:
             session.close()
 
-    async def events(self, listen_key: str | None = None) -> AsyncIterator[AnyEvent]:
+    async def events(self, listen_key: str | None = None) -> AsyncGenerator[AnyEvent, None]:
         """For `async for`: connects as `connect` does, and gives every event in its order.
 
         The events are those that plugins get: `event.kind`, `event.message` and the rest, with
