@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -732,6 +733,27 @@ def test_with_a_state_folder_slow_handlers_lose_nothing(service_of, api, calls, 
     heard = calls.wait("on_status", 60)
     assert [int(text) for text in heard] == list(range(60))
     assert not calls.of("on_error")
+
+
+def test_a_state_folder_that_is_deleted_costs_nothing_that_comes_after_it(
+    service_of, api, calls, venue, children, tmp_path
+):
+    service = service_of(api, calls, state_dir=tmp_path / "state")
+    service.connect()
+    calls.wait("on_connected")
+    for number in range(5):
+        venue.push(status("before", number))
+    calls.wait("on_status", 5)
+    shutil.rmtree(tmp_path / "state")
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
+    calls.wait("on_connected", 2)
+    venue.push(status("before", 4))  # a duplicate
+    for number in range(3):
+        venue.push(status("after", number))
+    assert calls.wait("on_status", 8) == ["before"] * 5 + ["after"] * 3
+    told = calls.names("on_raw_message", "on_status")
+    assert told == ["on_connected", "on_disconnected", "on_error", "on_connected"]
 
 
 def test_a_state_folder_belongs_to_one_service(service_of, api, calls, tmp_path):
