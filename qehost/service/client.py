@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from qehost.errors import ParameterArgumentError, ParameterValueError
 from qehost.messages import AnyEvent
-from qehost.service.account import task_of
+from qehost.service.account import check_address, check_proxy, path_of, task_of
 from qehost.service.calls import HandlerCalls
 from qehost.service.courier import Consumer
 from qehost.service.handlers import WebSocketEventHandlers, check
@@ -56,6 +56,8 @@ class WebSocketService:
             0: never.
         queue_bytes: bytes of events that wait for handlers that are too slow.  Without a journal
             what comes on top of them is lost, and `on_error` gets a `GapError` with the number.
+
+    Raises ParameterArgumentError or ParameterValueError for arguments that could never work.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class WebSocketService:
         state_dir: str | os.PathLike[str] | None = None,
         account: str = "main",
         proxy: str = "",
-        ca_file: str = "",
+        ca_file: str | os.PathLike[str] = "",
         heartbeat: Literal["frame", "text"] = "frame",
         reconnect_max_delay: float = 60.0,
         catch_up_interval: float = 0.0,
@@ -78,15 +80,27 @@ class WebSocketService:
             raise ParameterValueError([version])
         if heartbeat not in ("frame", "text"):
             raise ParameterValueError([heartbeat])
+        check_address(base_url)
+        check_proxy(proxy)
+        if not isinstance(account, str) or not account:
+            raise ParameterArgumentError(f"account must be a name, not {account!r}")
+        if isinstance(queue_bytes, bool) or not isinstance(queue_bytes, int) or queue_bytes < 1:
+            raise ParameterArgumentError(
+                f"queue_bytes must be a number of bytes, not {queue_bytes!r}"
+            )
         self.client = client
         self.base_url = base_url
         self.version = version
         self.handlers = WebSocketEventHandlers()
         self._account = account
         self._proxy = proxy
-        self._ca_file = ca_file
+        self._ca_file = path_of("ca_file", ca_file)
         self._queue_bytes = queue_bytes
-        self._state_dir = state_dir
+        self._state_dir = None if state_dir is None else path_of("state_dir", state_dir)
+        if self._state_dir == "":
+            raise ParameterArgumentError(
+                'state_dir must be a folder: "." for this one, None for no journal'
+            )
         self._connection = ConnectionSettings(
             ping_interval=1.0,  # as the documented client has it
             heartbeat=heartbeat,

@@ -239,6 +239,31 @@ def test_unknown_values_are_refused(api, option):
         WebSocketService(api, **option)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("base_url", url) for url in (None, "", "localhost:80", "http://venue", "wss://")),
+        *(("base_url", url) for url in ("https://venue:443", "ws://venue:x", "ws://[", b"ws://v")),
+        ("base_url", "wss://venue/?listen_key=it-is-secret"),
+        *(("proxy", proxy) for proxy in ("gopher://it-is-secret@p", None, "http://p:x")),
+        *(("account", account) for account in ("", None, 5)),
+        *(("queue_bytes", size) for size in (0, -1, "x", None, 1.5, True)),
+        *(("state_dir", path) for path in ("", 5, b"state")),
+        ("ca_file", None),
+    ],
+)
+def test_what_could_never_work_is_refused_where_it_is_given(api, option, value):
+    with pytest.raises(ParameterArgumentError, match=option) as caught:
+        WebSocketService(api, **{option: value})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["WSS://venue", "ws://[::1]:80/", "wss://me:pass@venue/prefix"])
+def test_an_address_that_could_work_is_taken(api, url, tmp_path):
+    service = WebSocketService(api, url, state_dir=tmp_path, proxy="socks5://p:1", account="é")
+    assert service.base_url == url
+
+
 def test_version_v1_uses_the_legacy_stream(service_of, api, calls, venue):
     service_of(api, calls, version="v1").connect()
     calls.wait("on_connected")
