@@ -366,6 +366,20 @@ def test_the_general_methods_return_plain_values(venue, api):
     assert venue.requests[3].fields.keys() == {"recvWindow", "timestamp", "signature"}
 
 
+def test_the_general_methods_of_the_venue_s_client_are_there(venue, api):
+    venue.answers = [venue.result(number) for number in range(4)]
+    assert api.send_request("DELETE", "/x", {"a": 1}) == 0
+    assert api.limit_request("GET", "/x", {"a": 1}) == 1
+    assert api.send_json_request("POST", "/x", {"a": 1}, {"b": 2}) == 2
+    assert api.limited_encoded_sign_request("GET", "/x", {"a": "b@c"}) == 3
+    plain, key, body, signed_ = venue.requests
+    assert (plain.method, plain.query) == ("DELETE", "a=1")
+    assert key.headers["x-mbx-apikey"] == "the-api-key-0123456789abcdef"
+    assert (body.method, body.query, body.body) == ("POST", "b=2", b'{"a":1}')
+    assert signed_.query.startswith("a=b@c&timestamp=")
+    assert "signature" in signed_.fields
+
+
 def test_the_documented_names_return_the_venue_s_dictionaries(venue, api):
     reply = {"listenKey": KEY, "expireAt": "5", "success": True, "message": ""}
     venue.answers = [
