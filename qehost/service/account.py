@@ -58,7 +58,7 @@ def path_of(name: str, path: object) -> str:
 
 def task_of(
     client: object,
-    listen_key: str,
+    listen_key: Secret,
     *,
     account: str,
     base_url: str,
@@ -86,7 +86,7 @@ def task_of(
         api_secret=given.api_secret,
         private_key=given.private_key,
         private_key_pass=given.private_key_pass,
-        listen_key=Secret(listen_key) if listen_key else None,
+        listen_key=listen_key or None,
         proxy=Secret(proxy) if proxy else given.proxy,
         ca_file=ca_file,
     )

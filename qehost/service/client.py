@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from qehost.errors import ParameterArgumentError, ParameterValueError
 from qehost.messages import AnyEvent
+from qehost.secret import Secret, hiding_arguments
 from qehost.service.account import check_address, check_proxy, path_of, task_of
 from qehost.service.calls import HandlerCalls
 from qehost.service.courier import Consumer
@@ -60,6 +61,11 @@ class WebSocketService:
     Raises ParameterArgumentError or ParameterValueError for arguments that could never work.
     """
 
+    # Also of one whose constructor raised: a traceback may show it.
+    _account = ""
+    _session: Session | None = None
+
+    @hiding_arguments
     def __init__(
         self,
         client: Any,
@@ -110,7 +116,6 @@ class WebSocketService:
         )
         self._logger = Guarded(logging.getLogger("qehost.service"))
         self._lock = threading.RLock()
-        self._session: Session | None = None
         self._parting = threading.local()
 
     def __repr__(self) -> str:
@@ -173,18 +178,20 @@ class WebSocketService:
             # Who connects whenever the stream has ended could otherwise never close it.
             self._log().info("closed by this program: on_disconnected does not connect it again")
             return
+        # What is raised from here on leads to this frame.
+        key, listen_key = Secret(listen_key or ""), None
         with self._lock:
             session = self._session
             if session is None or not session.alive:
-                session = self._new_session(listen_key)
+                session = self._new_session(key)
                 self._begin(
                     session,
                     HandlerCalls(lambda: self.handlers, self._log, session.stopped, self._parting),
                 )
                 return
             known = session.task.settings.listen_key
-            if listen_key and (known is None or known.reveal() != listen_key):
-                session.replace(self._task(listen_key))
+            if key and known != key:
+                session.replace(self._task(key))
 
     def is_connected(self) -> bool:
         """Whether the stream is open at this moment."""
@@ -214,12 +221,13 @@ class WebSocketService:
 
         Raises what `connect` raises, and ParameterArgumentError if the service runs already.
         """
+        key, listen_key = Secret(listen_key or ""), None
         with self._lock:
             if self._session is not None and self._session.alive:
                 raise ParameterArgumentError(
                     "the service is connected already: call events() in place of connect()"
                 )
-            session = self._new_session(listen_key)
+            session = self._new_session(key)
             handover = Handover()
             self._begin(session, handover)
         try:
@@ -229,7 +237,7 @@ class WebSocketService:
             handover.stop()
             await asyncio.to_thread(session.close)
 
-    def _new_session(self, listen_key: str | None) -> Session:
+    def _new_session(self, listen_key: Secret) -> Session:
         return Session(self._task(listen_key), self._log, after=self._session)
 
     def _begin(self, session: Session, consumer: Consumer) -> None:
@@ -237,10 +245,10 @@ class WebSocketService:
         # Not before: what could not be started would pass for a connection.
         self._session = session
 
-    def _task(self, listen_key: str | None) -> Any:
+    def _task(self, listen_key: Secret) -> Any:
         return task_of(
             self.client,
-            listen_key or "",
+            listen_key,
             account=self._account,
             base_url=self.base_url,
             version=self.version,

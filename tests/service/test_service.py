@@ -11,6 +11,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from traceback import TracebackException
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +21,7 @@ from script import status, wait_for
 
 from qehost import API, ClientPushMessage, WebSocketEventHandlers, WebSocketService
 from qehost.errors import (
+    Error,
     GapError,
     ListenKeyError,
     ParameterArgumentError,
@@ -256,6 +259,23 @@ def test_what_could_never_work_is_refused_where_it_is_given(api, option, value):
     with pytest.raises(ParameterArgumentError, match=option) as caught:
         WebSocketService(api, **{option: value})
     assert "secret" not in str(caught.value)
+
+
+def test_a_traceback_with_locals_shows_no_secret(api, tmp_path):
+    (tmp_path / "file").write_text("")
+    service = WebSocketService(api, state_dir=tmp_path / "file")
+    for call in (
+        partial(WebSocketService, api, proxy="gopher://me:it-is-secret@p"),
+        partial(service.connect, "it-is-secret"),
+    ):
+        with pytest.raises(Error) as caught:
+            call()
+        assert caught.value.__traceback__ is not None
+        ours = caught.value.__traceback__.tb_next  # without the frame of this test
+        shown = TracebackException(caught.type, caught.value, ours, capture_locals=True)
+        text = "".join(shown.format())
+        assert "File " in text
+        assert "it-is-secret" not in text
 
 
 @pytest.mark.parametrize("url", ["WSS://venue", "ws://[::1]:80/", "wss://me:pass@venue/prefix"])
