@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from qehost.service.client import WebSocketService
     from qehost.service.handlers import WebSocketEventHandlers
 
+    __version__: str
+
 __all__ = [
     "API",
     "APIError",
@@ -76,6 +78,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("qehost")
     if name not in __all__:
         raise AttributeError(f"module 'qehost' has no attribute {name!r}")
     home = _HOMES.get(name)

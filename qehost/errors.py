@@ -73,7 +73,18 @@ __all__ = [
 
 
 class Error(Exception):
-    """The root of the tree."""
+    """The root of the tree.  All of them can be pickled and copied, with all that they hold."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is otherwise built anew from its `args`, which are not what its constructor
+        # takes; a pool of processes whose worker raises that waits for ever.
+        return _build, (type(self), self.args, self.__dict__)
+
+
+def _build(kind: type[Error], args: tuple[Any, ...], held: dict[str, Any]) -> Error:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(held)
+    return error
 
 
 # --- the stream ------------------------------------------------------------------------------

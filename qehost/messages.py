@@ -94,6 +94,20 @@ class _DataclassFields:
         return {each.name: each for each in dataclasses.fields(twin)}
 
 
+class _NoBase(TypeError, AttributeError):
+    """For `hasattr` an attribute that is not there, for whoever writes the class a TypeError."""
+
+
+class _DataclassParams:
+    """What `@dataclass` asks a base class for."""
+
+    def __get__(self, *_: object) -> Any:
+        raise _NoBase(
+            "a class made of a message can't be a dataclass: leave @dataclass out and write "
+            "class NAME(MESSAGE, frozen=True), whose annotations are its fields"
+        )
+
+
 class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What all messages share: they are immutable and can be turned into a dictionary.
 
@@ -102,6 +116,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     __dataclass_fields__: ClassVar[_DataclassFields] = _DataclassFields()
+    __dataclass_params__: ClassVar[_DataclassParams] = _DataclassParams()
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]

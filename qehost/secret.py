@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 from urllib.parse import urlsplit, urlunsplit
 
 __all__ = [
     "DOTS",
     "Secret",
+    "hiding_arguments",
     "is_reference",
     "masked",
     "resolve",
@@ -29,6 +31,23 @@ TELLING = re.compile(r"(?i)password|passwd|passphrase|secret|token|credential|(a
 # A field by that name, in JSON, in JSON within a string, or in a query.
 KEY_FIELD = re.compile(r"""(?i)(listen[_-]?key[\\"'\s]*[:=][\\"'\s]*)[^\s"',}&<]+""")
 RUN = re.compile(r"[\w\\-]{12,}", re.ASCII)
+
+Arguments = ParamSpec("Arguments")
+
+
+def hiding_arguments(make: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """For a constructor that takes secrets: what it raises leads to no frame that holds them, as a
+    traceback with local variables would show them."""
+
+    @wraps(make)
+    def making(*args: Arguments.args, **options: Arguments.kwargs) -> None:
+        try:
+            make(*args, **options)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+            del args, options
+            raise error.with_traceback(None) from None
+
+    return making
 
 
 class Secret:

@@ -130,6 +130,18 @@ def test_the_functions_of_dataclasses_take_messages(kind: type[msgspec.Struct]) 
     assert getattr(changed, "symbol", "other") == "other"
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_message_is_no_base_of_a_dataclass_and_says_what_to_write(frozen: bool) -> None:
+    class Mine(FillMessage, frozen=True):
+        note: str = ""
+
+    with pytest.raises(TypeError, match="leave @dataclass out"):
+        dataclasses.dataclass(frozen=frozen)(Mine)
+    assert not hasattr(FillMessage, "__dataclass_params__")
+    mine = Mine(*dataclasses.astuple(FILL))
+    assert dataclasses.replace(mine, note="large").note == "large"
+
+
 def test_an_event_as_a_dataclass_holds_its_message_as_a_dictionary() -> None:
     event = StatusEvent(1, "main", "", 0, "stream", False, "", "open")
     assert dataclasses.asdict(event)["message"] == "open"

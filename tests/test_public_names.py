@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -13,6 +14,10 @@ import qehost
 @pytest.mark.parametrize("name", qehost.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     assert callable(getattr(qehost, name))
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert qehost.__version__ == version("qehost")
 
 
 def test_another_name_is_an_attribute_error() -> None:

@@ -8,6 +8,7 @@ import os
 from contextlib import aclosing
 
 from qehost import API, WebSocketService
+from qehost.messages import ConnectedEvent, DisconnectedEvent, ErrorEvent, FillEvent
 
 
 async def main() -> None:
@@ -21,14 +22,13 @@ async def main() -> None:
     # aclosing: the stream is closed as soon as the block is left, not when the loop ends.
     async with aclosing(service.events()) as events:
         async for event in events:
-            match event.kind:
-                case "fill":
-                    fill = event.message
+            match event:
+                case FillEvent(message=fill):
                     print(f"{fill.side} {fill.filled_qty:g} {fill.symbol} at {fill.fill_price:g}")
                     fills += 1
-                case "error":
-                    print(f"error: {event.message.text}")
-                case "connected" | "disconnected":
+                case ErrorEvent(message=problem):
+                    print(f"error: {problem.text}")
+                case ConnectedEvent() | DisconnectedEvent():
                     print(event.kind)
             if fills == 10:
                 break

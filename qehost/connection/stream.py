@@ -76,7 +76,8 @@ def _take_apart(url: str) -> tuple[str, str, int, str]:
         parts = urlsplit(url)
         if parts.netloc:
             address = without_credentials(url)
-        port = parts.port or {"ws": 80, "wss": 443}[parts.scheme]
+        standard = {"ws": 80, "wss": 443}[parts.scheme]
+        port = parts.port or standard
         if not parts.hostname:
             raise ValueError("no host name")
     except (KeyError, ValueError):

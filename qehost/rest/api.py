@@ -26,7 +26,7 @@ from qehost.rest.parameters import (
 from qehost.rest.paths import LISTEN_KEY, MASTER_ORDERS, ORDER_FILLS, order_path
 from qehost.rest.replies import Answer, BatchCancelReply, ListenKey, Page
 from qehost.rest.retries import Retries
-from qehost.secret import Secret, without_keys
+from qehost.secret import Secret, hiding_arguments, without_keys
 from qehost.signing import hmac_signer, key_signer
 
 __all__ = ["API"]
@@ -57,6 +57,10 @@ class API(Documented):
         clock: this machine's time in epoch seconds.
     """
 
+    _address = ""
+    """What `repr` shows; also of one whose constructor raised, which a traceback may show."""
+
+    @hiding_arguments
     def __init__(
         self,
         api_key: str | None = None,

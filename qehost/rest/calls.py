@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote_plus
+from weakref import WeakSet
 
 from qehost.errors import APIError, ClientError, Error, ParameterRequiredError, RestError
 from qehost.rest.clock import VenueClock
@@ -41,6 +43,13 @@ class Calls:
         self._sign = sign
         self._blot = _blotter(secrets)
         self._retries = retries
+        self._rng = random.Random()
+        _all.add(self)
+
+    def start_afresh(self) -> None:
+        """For a fork: to share nothing with its parent, and no delays with other forks."""
+        self.http.start_afresh()
+        self.clock.start_afresh()
         self._rng = random.Random()
 
     def call(
@@ -113,6 +122,17 @@ class Calls:
         except Error as error:
             _add(refusal, f"and the venue's time could not be read: {error}")
             raise refusal from None
+
+
+_all: WeakSet[Calls] = WeakSet()
+
+
+def _all_afresh() -> None:
+    for calls in list(_all):
+        calls.start_afresh()
+
+
+os.register_at_fork(after_in_child=_all_afresh)
 
 
 def _refuses_timestamp(error: RestError) -> bool:

@@ -36,6 +36,10 @@ class VenueClock:
         self.offset = 0.0
         """Seconds that this machine's clock is behind the venue's; negative where it is ahead."""
 
+    def start_afresh(self) -> None:
+        """For a fork: another thread of its parent may have been measuring."""
+        self._lock = threading.Lock()
+
     def now_ms(self) -> int:
         """The venue's time now.  Asks the venue only if that was not done yet."""
         if time.monotonic() >= self._next_try:

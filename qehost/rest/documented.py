@@ -35,6 +35,28 @@ class Documented:
         """GET without a signature.  Returns the result as Python values."""
         return self._value(self._calls.call("GET", url_path, payload))
 
+    def send_request(
+        self, http_method: str, url_path: str, payload: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The same with any method."""
+        return self._value(self._calls.call(http_method, url_path, payload))
+
+    def limit_request(
+        self, http_method: str, url_path: str, payload: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The same for what wants the API key, which every call carries."""
+        return self.send_request(http_method, url_path, payload)
+
+    def send_json_request(
+        self,
+        http_method: str,
+        url_path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """A write with a JSON body, without a signature."""
+        return self._value(self._calls.call(http_method, url_path, query, body or {}))
+
     def sign_request(
         self, http_method: str, url_path: str, payload: Mapping[str, Any] | None = None
     ) -> Any:
@@ -43,6 +65,12 @@ class Documented:
         `timestamp` and `signature` are added; `recvWindow` (ms, at most 60000) may be in `payload`.
         """
         return self._value(self._calls.call(http_method, url_path, payload, signed=True))
+
+    def limited_encoded_sign_request(
+        self, http_method: str, url_path: str, payload: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The same as `sign_request`, which leaves `@` as it is, too."""
+        return self.sign_request(http_method, url_path, payload)
 
     def sign_json_request(
         self,

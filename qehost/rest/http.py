@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -46,6 +46,8 @@ KEPT = 16
 
 QUERY = "qehost-query"
 """The name under which the query travels to the connection; it never reaches the wire."""
+
+Dial: TypeAlias = Callable[[str, int, Deadline], socket.socket]
 
 log = logging.getLogger("qehost.rest")
 
@@ -91,19 +93,33 @@ class Http:
         fixed = {"User-Agent": f"qehost/{version('qehost')}", **headers}
         # Functions, as no attribute may lead to the API key or the proxy's password.
         self._headers: Callable[[str], dict[str, str]] = lambda query: {**fixed, QUERY: query}
+        address = (parts.hostname, port, default_port)
+        self._new_pool = partial(
+            _pool,
+            *address,
+            lambda host, port, deadline: dial(host, port, deadline, proxy=chosen, tls=tls),
+        )
         self._live: WeakSet[_Connection] = WeakSet()
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._pool = urllib3.HTTPConnectionPool(
-            parts.hostname,
-            port,
-            maxsize=KEPT,
-            default_port=default_port,
-            dial=lambda host, port, deadline: dial(host, port, deadline, proxy=chosen, tls=tls),
-            opened=self._opened,
-        )
-        # TLS is the dial's business, so this class serves https, too.
-        self._pool.ConnectionCls = _Connection
+        self._pool = self._new_pool(self._opened)
+
+    def start_afresh(self) -> None:
+        """For a fork: on its parent's connections it would read the parent's answers, and a lock
+        that another thread held at that moment is held for ever."""
+        idle = self._pool.pool
+        if idle is not None:
+            connections = list(idle.queue)
+            idle.__init__(KEPT)  # type: ignore[misc]  # its locks, too
+            for connection in connections:
+                if connection is not None:
+                    connection.close()  # the fork's copy of the socket
+        closed, self._closed = self._closed.is_set(), threading.Event()
+        if closed:
+            self._closed.set()
+        self._live = WeakSet()
+        self._lock = threading.Lock()
+        self._pool = self._new_pool(self._opened)
 
     def send(self, method: str, path: str, query: str = "", body: str | None = None) -> Reply:
         """One request, one answer.
@@ -191,6 +207,21 @@ class Http:
         return f"{text}; it may have been carried out all the same, so look before you repeat it"
 
 
+def _pool(
+    host: str,
+    port: int,
+    default_port: int,
+    dial: Dial,
+    opened: Callable[[_Connection], None],
+) -> urllib3.HTTPConnectionPool:
+    pool = urllib3.HTTPConnectionPool(
+        host, port, maxsize=KEPT, default_port=default_port, dial=dial, opened=opened
+    )
+    # TLS is the dial's business, so this class serves https, too.
+    pool.ConnectionCls = _Connection
+    return pool
+
+
 class _Connection(HTTPConnection):
     """urllib3's connection with our dial, our deadline, and the query joined at the last moment."""
 
@@ -198,7 +229,7 @@ class _Connection(HTTPConnection):
         self,
         *args: Any,
         default_port: int,
-        dial: Callable[[str, int, Deadline], socket.socket],
+        dial: Dial,
         opened: Callable[[_Connection], None],
         **options: Any,
     ) -> None:

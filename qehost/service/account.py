@@ -3,22 +3,62 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from qehost.control import ConnectionTask
-from qehost.errors import ListenKeyError
+from qehost.errors import ListenKeyError, ParameterArgumentError
 from qehost.logs import LogSettings, secrets_of
+from qehost.network.proxy import parse_proxy
 from qehost.rest.credentials import credentials_of
-from qehost.secret import Secret
+from qehost.secret import Secret, without_credentials
 from qehost.settings import AccountSettings, ConnectionSettings, HostSettings, JournalSettings
 
-__all__ = ["task_of"]
+__all__ = ["check_address", "check_proxy", "path_of", "task_of"]
+
+
+def check_address(base_url: object) -> None:
+    """Raises ParameterArgumentError for what is no address of a stream."""
+    shown = f"a {type(base_url).__name__}"
+    try:
+        if not isinstance(base_url, str):
+            raise ValueError
+        parts = urlsplit(base_url)
+        # Without a host the whole of it is path, and could hold a password.
+        shown = repr(without_credentials(base_url)) if parts.netloc else "what was given"
+        right = parts.scheme in ("ws", "wss") and parts.hostname and not parts.query
+        if not right or parts.port == 0:
+            raise ValueError
+    except ValueError:
+        raise ParameterArgumentError(
+            f"base_url must be the address of the stream, like wss://HOST or ws://HOST:PORT, "
+            f"not {shown}"
+        ) from None
+
+
+def check_proxy(proxy: object) -> None:
+    """Raises ParameterArgumentError for what is no proxy."""
+    if not isinstance(proxy, str):
+        raise ParameterArgumentError(f'proxy must be a URL, "" or "none", not {proxy!r}')
+    if proxy not in ("", "none"):
+        try:
+            parse_proxy(proxy)
+        except ValueError as error:
+            raise ParameterArgumentError(f"proxy: {error}") from None
+
+
+def path_of(name: str, path: object) -> str:
+    """Raises ParameterArgumentError for what is no path."""
+    text = path.__fspath__() if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise ParameterArgumentError(f"{name} must be a path, not {path!r}")
+    return text
 
 
 def task_of(
     client: object,
-    listen_key: str,
+    listen_key: Secret,
     *,
     account: str,
     base_url: str,
@@ -27,7 +67,7 @@ def task_of(
     ca_file: str,
     connection: ConnectionSettings,
     queue_bytes: int,
-    state_dir: str | os.PathLike[str] | None,
+    state_dir: str | None,
 ) -> ConnectionTask:
     """`client` is whatever holds the credentials, an `API` or another library's client, or None.
 
@@ -46,7 +86,7 @@ def task_of(
         api_secret=given.api_secret,
         private_key=given.private_key,
         private_key_pass=given.private_key_pass,
-        listen_key=Secret(listen_key) if listen_key else None,
+        listen_key=listen_key or None,
         proxy=Secret(proxy) if proxy else given.proxy,
         ca_file=ca_file,
     )

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import Connection as Pipe
 
 import msgspec
@@ -86,21 +87,23 @@ def _run(task: ConnectionTask, newest: Sequence[bytes], program: Control, events
     from qehost.connection.process import Connection
     from qehost.journal import Journal
     from qehost.pipeline import Pipeline
-    from qehost.records import decode_records
+    from qehost.records import decode_records, last_seq
     from qehost.state import StateFolder
 
-    if task.state_dir:
-        folder = StateFolder(task.state_dir).journal(task.account)
-        with Journal(folder, task.journal.durability) as journal:
-            connection = Connection(task, program, journal, *restore(task.account, journal))
-            connection.outlet.attach(HOST, events)
-            connection.run()
-        return
-    pipeline, listening = Pipeline(task.account), Listening()
-    for batch in newest:
-        earlier = decode_records(batch)
-        pipeline.restore(earlier)
-        listening.note(earlier)
-    connection = Connection(task, program, None, pipeline, listening.until)
-    connection.outlet.attach(HOST, events)
-    connection.run()
+    with ExitStack() as stack:
+        journal, pipeline, heard = None, Pipeline(task.account), 0
+        if task.state_dir:
+            folder = StateFolder(task.state_dir).journal(task.account)
+            journal = stack.enter_context(Journal(folder, task.journal.durability))
+            pipeline, heard = restore(task.account, journal)
+        listening = Listening()
+        for batch in newest:
+            earlier = decode_records(batch)
+            # Also what a journal that was deleted, or could not be written, does not know of: the
+            # program would pass over a number that it was given before.
+            if last_seq(earlier[-1]) >= pipeline.next_seq:
+                pipeline.restore(earlier)
+                listening.note(earlier)
+        connection = Connection(task, program, journal, pipeline, max(heard, listening.until))
+        connection.outlet.attach(HOST, events)
+        connection.run()

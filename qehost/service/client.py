@@ -6,14 +6,15 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from qehost.errors import ParameterArgumentError, ParameterValueError
 from qehost.messages import AnyEvent
-from qehost.service.account import task_of
+from qehost.secret import Secret, hiding_arguments
+from qehost.service.account import check_address, check_proxy, path_of, task_of
 from qehost.service.calls import HandlerCalls
 from qehost.service.courier import Consumer
 from qehost.service.handlers import WebSocketEventHandlers, check
@@ -56,8 +57,15 @@ class WebSocketService:
             0: never.
         queue_bytes: bytes of events that wait for handlers that are too slow.  Without a journal
             what comes on top of them is lost, and `on_error` gets a `GapError` with the number.
+
+    Raises ParameterArgumentError or ParameterValueError for arguments that could never work.
     """
 
+    # Also of one whose constructor raised: a traceback may show it.
+    _account = ""
+    _session: Session | None = None
+
+    @hiding_arguments
     def __init__(
         self,
         client: Any,
@@ -67,7 +75,7 @@ class WebSocketService:
         state_dir: str | os.PathLike[str] | None = None,
         account: str = "main",
         proxy: str = "",
-        ca_file: str = "",
+        ca_file: str | os.PathLike[str] = "",
         heartbeat: Literal["frame", "text"] = "frame",
         reconnect_max_delay: float = 60.0,
         catch_up_interval: float = 0.0,
@@ -78,15 +86,27 @@ class WebSocketService:
             raise ParameterValueError([version])
         if heartbeat not in ("frame", "text"):
             raise ParameterValueError([heartbeat])
+        check_address(base_url)
+        check_proxy(proxy)
+        if not isinstance(account, str) or not account:
+            raise ParameterArgumentError(f"account must be a name, not {account!r}")
+        if isinstance(queue_bytes, bool) or not isinstance(queue_bytes, int) or queue_bytes < 1:
+            raise ParameterArgumentError(
+                f"queue_bytes must be a number of bytes, not {queue_bytes!r}"
+            )
         self.client = client
         self.base_url = base_url
         self.version = version
         self.handlers = WebSocketEventHandlers()
         self._account = account
         self._proxy = proxy
-        self._ca_file = ca_file
+        self._ca_file = path_of("ca_file", ca_file)
         self._queue_bytes = queue_bytes
-        self._state_dir = state_dir
+        self._state_dir = None if state_dir is None else path_of("state_dir", state_dir)
+        if self._state_dir == "":
+            raise ParameterArgumentError(
+                'state_dir must be a folder: "." for this one, None for no journal'
+            )
         self._connection = ConnectionSettings(
             ping_interval=1.0,  # as the documented client has it
             heartbeat=heartbeat,
@@ -96,7 +116,6 @@ class WebSocketService:
         )
         self._logger = Guarded(logging.getLogger("qehost.service"))
         self._lock = threading.RLock()
-        self._session: Session | None = None
         self._parting = threading.local()
 
     def __repr__(self) -> str:
@@ -159,18 +178,20 @@ class WebSocketService:
             # Who connects whenever the stream has ended could otherwise never close it.
             self._log().info("closed by this program: on_disconnected does not connect it again")
             return
+        # What is raised from here on leads to this frame.
+        key, listen_key = Secret(listen_key or ""), None
         with self._lock:
             session = self._session
             if session is None or not session.alive:
-                session = self._new_session(listen_key)
+                session = self._new_session(key)
                 self._begin(
                     session,
                     HandlerCalls(lambda: self.handlers, self._log, session.stopped, self._parting),
                 )
                 return
             known = session.task.settings.listen_key
-            if listen_key and (known is None or known.reveal() != listen_key):
-                session.replace(self._task(listen_key))
+            if key and known != key:
+                session.replace(self._task(key))
 
     def is_connected(self) -> bool:
         """Whether the stream is open at this moment."""
@@ -189,7 +210,7 @@ class WebSocketService:
         if session is not None:
             session.close()
 
-    async def events(self, listen_key: str | None = None) -> AsyncIterator[AnyEvent]:
+    async def events(self, listen_key: str | None = None) -> AsyncGenerator[AnyEvent, None]:
         """For `async for`: connects as `connect` does, and gives every event in its order.
 
         The events are those that plugins get: `event.kind`, `event.message` and the rest, with
@@ -200,12 +221,13 @@ class WebSocketService:
 
         Raises what `connect` raises, and ParameterArgumentError if the service runs already.
         """
+        key, listen_key = Secret(listen_key or ""), None
         with self._lock:
             if self._session is not None and self._session.alive:
                 raise ParameterArgumentError(
                     "the service is connected already: call events() in place of connect()"
                 )
-            session = self._new_session(listen_key)
+            session = self._new_session(key)
             handover = Handover()
             self._begin(session, handover)
         try:
@@ -215,7 +237,7 @@ class WebSocketService:
             handover.stop()
             await asyncio.to_thread(session.close)
 
-    def _new_session(self, listen_key: str | None) -> Session:
+    def _new_session(self, listen_key: Secret) -> Session:
         return Session(self._task(listen_key), self._log, after=self._session)
 
     def _begin(self, session: Session, consumer: Consumer) -> None:
@@ -223,10 +245,10 @@ class WebSocketService:
         # Not before: what could not be started would pass for a connection.
         self._session = session
 
-    def _task(self, listen_key: str | None) -> Any:
+    def _task(self, listen_key: Secret) -> Any:
         return task_of(
             self.client,
-            listen_key or "",
+            listen_key,
             account=self._account,
             base_url=self.base_url,
             version=self.version,

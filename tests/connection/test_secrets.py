@@ -26,6 +26,7 @@ def everything_about(error: BaseException) -> str:
         "ws://127.0.0.1:1/ws?listen_key=%s",
         "wss://127.0.0.1:1/ws?listen_key=%s",
         "http://127.0.0.1/ws?listen_key=%s",
+        "http://127.0.0.1:80/ws?listen_key=%s",
         "ws://127.0.0.1:99999/ws?listen_key=%s",
         "ws:///ws?listen_key=%s",
         "ws://[::1/ws?listen_key=%s",
@@ -42,6 +43,12 @@ def test_an_address_that_can_not_be_used(url, caplog):
     assert KEY not in everything_about(caught.value)
     assert KEY not in caught.value.address
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1", "127.0.0.1:1"])
+def test_an_address_of_another_kind_is_refused_before_it_is_dialled(url):
+    with pytest.raises(ConnectError, match="must be like wss://HOST"):
+        open_stream(url, timeout=5, tls=tls_context(), proxy="none")
 
 
 def test_a_close_reason_that_quotes_the_key(start_venue, open_to, receive_all, frame, caplog):

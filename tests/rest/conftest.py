@@ -81,6 +81,11 @@ class Venue:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
+    @property
+    def connections(self) -> int:
+        """How many there were so far."""
+        return len(self._sockets)
+
     def stop(self) -> None:
         self._stop.set()
         for sock in [self._listener, *self._sockets]:

@@ -10,6 +10,7 @@ import inspect
 import json
 from decimal import Decimal
 from enum import Enum
+from traceback import TracebackException
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from qehost.errors import (
     APIError,
+    Error,
     ParameterArgumentError,
     ParameterRequiredError,
     ParameterTypeError,
@@ -76,6 +78,28 @@ def test_what_can_not_be_used_is_refused_at_once(arguments):
     with pytest.raises((ParameterArgumentError, ParameterValueError)) as caught:
         API(**arguments)
     assert "key\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"api_key": "the-key\n"},
+        {"base_url": "example.com"},
+        {"timeout": 0},
+        {"proxy": "gopher://me:the-secret@p"},
+        {"private_key": "-----BEGIN the-secret", "private_key_pass": "the-secret"},
+    ],
+)
+def test_a_traceback_with_locals_of_a_constructor_that_raised_shows_no_secret(arguments):
+    given = {"api_key": "the-key", "api_secret": "the-secret", **arguments}
+    with pytest.raises(Error) as caught:
+        API(**given)
+    traceback = caught.value.__traceback__.tb_next  # without the frame of this test
+    shown = TracebackException(caught.type, caught.value, traceback, capture_locals=True)
+    text = "".join(shown.format())
+    assert "the-key" not in text
+    assert "the-secret" not in text
+    assert repr(API.__new__(API)) == "API(base_url='')"
 
 
 def test_without_credentials_a_signed_call_is_refused_here(venue):
@@ -364,6 +388,20 @@ def test_the_general_methods_return_plain_values(venue, api):
     assert api.sign_request("DELETE", "/anything") is None
     assert api.sign_json_request("PUT", "/anything", {"x": [1]}, {"recvWindow": 9}) is None
     assert venue.requests[3].fields.keys() == {"recvWindow", "timestamp", "signature"}
+
+
+def test_the_general_methods_of_the_venue_s_client_are_there(venue, api):
+    venue.answers = [venue.result(number) for number in range(4)]
+    assert api.send_request("DELETE", "/x", {"a": 1}) == 0
+    assert api.limit_request("GET", "/x", {"a": 1}) == 1
+    assert api.send_json_request("POST", "/x", {"a": 1}, {"b": 2}) == 2
+    assert api.limited_encoded_sign_request("GET", "/x", {"a": "b@c"}) == 3
+    plain, key, body, signed_ = venue.requests
+    assert (plain.method, plain.query) == ("DELETE", "a=1")
+    assert key.headers["x-mbx-apikey"] == "the-api-key-0123456789abcdef"
+    assert (body.method, body.query, body.body) == ("POST", "b=2", b'{"a":1}')
+    assert signed_.query.startswith("a=b@c&timestamp=")
+    assert "signature" in signed_.fields
 
 
 def test_the_documented_names_return_the_venue_s_dictionaries(venue, api):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import select
+import signal
 import socket
 import ssl
 import subprocess
 import threading
 import time
 import traceback
+import warnings
 
 import pytest
 from hypothesis import assume, given
@@ -29,6 +33,40 @@ def caught(call, *arguments):
     with pytest.raises(RestError) as info:
         call(*arguments)
     return info.value
+
+
+# --- forks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_fork_asks_on_a_connection_of_its_own_whatever_lock_its_parent_held(venue, api, held):
+    venue.answer = lambda request: venue.result({"path": request.path})
+    assert api.query("/parent") == {"path": "/parent"}  # the connection is kept
+    locks = [api._calls.clock._lock, api._calls.http._lock, api._calls.http._pool.pool.mutex]
+    reads, writes = os.pipe()
+    with contextlib.ExitStack() as stack:
+        for lock in locks if held else []:
+            stack.enter_context(lock)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the venue has threads
+            fork = os.fork()
+        if fork == 0:
+            try:
+                told = repr([api.query("/fork"), api.sign_request("GET", "/fork")["path"]])
+            except BaseException as error:  # noqa: BLE001 - it must not go on as a second pytest
+                told = repr(error)
+            os.write(writes, told.encode())
+            os._exit(0)
+    os.close(writes)
+    try:
+        with open(reads, "rb") as pipe:
+            assert select.select([pipe], [], [], 30)[0], "the fork hangs"
+            assert pipe.read().decode() == "[{'path': '/fork'}, '/fork']"
+    finally:
+        os.kill(fork, signal.SIGKILL)
+        os.waitpid(fork, 0)
+    assert api.query("/parent") == {"path": "/parent"}
+    assert venue.connections == 2  # each has its own, and the parent's is still the first
 
 
 # --- typed errors ------------------------------------------------------------------------------

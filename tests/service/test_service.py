@@ -6,10 +6,13 @@ import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from traceback import TracebackException
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +21,7 @@ from script import status, wait_for
 
 from qehost import API, ClientPushMessage, WebSocketEventHandlers, WebSocketService
 from qehost.errors import (
+    Error,
     GapError,
     ListenKeyError,
     ParameterArgumentError,
@@ -236,6 +240,48 @@ def test_times_that_make_no_sense_are_refused(api, value):
 def test_unknown_values_are_refused(api, option):
     with pytest.raises(ParameterValueError):
         WebSocketService(api, **option)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("base_url", url) for url in (None, "", "localhost:80", "http://venue", "wss://")),
+        *(("base_url", url) for url in ("https://venue:443", "ws://venue:x", "ws://[", b"ws://v")),
+        ("base_url", "wss://venue/?listen_key=it-is-secret"),
+        *(("proxy", proxy) for proxy in ("gopher://it-is-secret@p", None, "http://p:x")),
+        *(("account", account) for account in ("", None, 5)),
+        *(("queue_bytes", size) for size in (0, -1, "x", None, 1.5, True)),
+        *(("state_dir", path) for path in ("", 5, b"state")),
+        ("ca_file", None),
+    ],
+)
+def test_what_could_never_work_is_refused_where_it_is_given(api, option, value):
+    with pytest.raises(ParameterArgumentError, match=option) as caught:
+        WebSocketService(api, **{option: value})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_traceback_with_locals_shows_no_secret(api, tmp_path):
+    (tmp_path / "file").write_text("")
+    service = WebSocketService(api, state_dir=tmp_path / "file")
+    for call in (
+        partial(WebSocketService, api, proxy="gopher://me:it-is-secret@p"),
+        partial(service.connect, "it-is-secret"),
+    ):
+        with pytest.raises(Error) as caught:
+            call()
+        assert caught.value.__traceback__ is not None
+        ours = caught.value.__traceback__.tb_next  # without the frame of this test
+        shown = TracebackException(caught.type, caught.value, ours, capture_locals=True)
+        text = "".join(shown.format())
+        assert "File " in text
+        assert "it-is-secret" not in text
+
+
+@pytest.mark.parametrize("url", ["WSS://venue", "ws://[::1]:80/", "wss://me:pass@venue/prefix"])
+def test_an_address_that_could_work_is_taken(api, url, tmp_path):
+    service = WebSocketService(api, url, state_dir=tmp_path, proxy="socks5://p:1", account="é")
+    assert service.base_url == url
 
 
 def test_version_v1_uses_the_legacy_stream(service_of, api, calls, venue):
@@ -732,6 +778,27 @@ def test_with_a_state_folder_slow_handlers_lose_nothing(service_of, api, calls, 
     heard = calls.wait("on_status", 60)
     assert [int(text) for text in heard] == list(range(60))
     assert not calls.of("on_error")
+
+
+def test_a_state_folder_that_is_deleted_costs_nothing_that_comes_after_it(
+    service_of, api, calls, venue, children, tmp_path
+):
+    service = service_of(api, calls, state_dir=tmp_path / "state")
+    service.connect()
+    calls.wait("on_connected")
+    for number in range(5):
+        venue.push(status("before", number))
+    calls.wait("on_status", 5)
+    shutil.rmtree(tmp_path / "state")
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
+    calls.wait("on_connected", 2)
+    venue.push(status("before", 4))  # a duplicate
+    for number in range(3):
+        venue.push(status("after", number))
+    assert calls.wait("on_status", 8) == ["before"] * 5 + ["after"] * 3
+    told = calls.names("on_raw_message", "on_status")
+    assert told == ["on_connected", "on_disconnected", "on_error", "on_connected"]
 
 
 def test_a_state_folder_belongs_to_one_service(service_of, api, calls, tmp_path):
