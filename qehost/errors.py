@@ -281,10 +281,13 @@ class IncompleteList(RestError):
     `too_long`: it has more pages than it may have.  Otherwise the venue counts more than it gave.
     """
 
-    def __init__(self, error_message: str, *, too_long: bool = False) -> None:
-        super().__init__(error_message)
+    def __init__(self, error_message: str, too_long: bool = False) -> None:
+        super().__init__(error_message, too_long)
         self.error_message = error_message
         self.too_long = too_long
+
+    def __str__(self) -> str:
+        return self.error_message
 
 
 class ParameterRequiredError(Error):

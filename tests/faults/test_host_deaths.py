@@ -419,6 +419,7 @@ def test_a_plugin_that_is_uninstalled_is_named_at_the_next_start_and_the_others_
         run.wait_for(lambda: run.logged("runs .*extra"))
         shutil.rmtree(metadata)
         os.kill(run.pids()["host main"], signal.SIGKILL)
+        venue.wait_connected()
         numbers = Numbers(venue, rate=1)
         numbers.push(5)
         numbers.wait_for_all(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import resource
 import shutil
@@ -429,11 +430,19 @@ def test_a_folder_that_was_taken_away_comes_back_with_its_lock(
     with Journal(folder, retry_interval=0.05) as journal:
         append(journal, 1, 5)
         shutil.rmtree(folder)
-        eventually(lambda: bool(files(folder)))
-        append(journal, 6, 6)
-        assert seqs(folder) == [6]
+        numbers = itertools.count(6)
+
+        def one_more_is_there() -> bool:
+            number = next(numbers)
+            append(journal, number, number)
+            return number in seqs(folder)
+
+        # What comes until it is noticed is lost with the folder.
+        eventually(one_more_is_there)
+        append(journal, last := next(numbers), last)
         with JournalReader(folder) as reader:
-            assert reader.last_seq() == 6
+            assert reader.last_seq() == last
+        assert seqs(folder)[-2:] == [last - 1, last]
         with pytest.raises(JournalError, match="writes here already"):
             Journal(folder)
 

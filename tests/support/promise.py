@@ -62,6 +62,7 @@ class Numbers:
         self._thread.join()
 
     def push(self, count: int) -> None:
+        """The next numbers, each as soon as a stream is open."""
         for _ in range(count):
             number = self.sent + 1
             message = {
@@ -71,7 +72,12 @@ class Numbers:
                 "data": f"{number} {self._padding}",
             }
             self._wait_for_room()
-            self._venue.push(msgspec.json.encode(message))
+            text, deadline = msgspec.json.encode(message), time.monotonic() + PATIENCE
+            while not self._venue.push(text):
+                if self._end.is_set():
+                    return
+                assert time.monotonic() < deadline, "no stream is open"
+                time.sleep(POLL)
             self.sent = number
 
     def _wait_for_room(self) -> None:
