@@ -245,6 +245,7 @@ def test_a_plugin_that_comes_back_into_another_process_misses_nothing_and_sends_
     with Run(tmp_path, venue=venue, settings=QUICK, config=config, env=FRESH) as run:
         numbers = Numbers(venue, rate=1)
         ready(run)
+        venue.wait_connected()
         for change in ("enabled = false", "enabled = true"):
             numbers.push(5)
             numbers.wait_for_all(run)
