@@ -423,6 +423,21 @@ def test_a_file_taken_away_while_it_is_written_is_replaced(folder: Path, what: s
         assert journal.problem is None
 
 
+def append_until_one_is_there(journal: Journal, number: int) -> int:
+    """What comes until it is noticed that the file is gone is gone with it.  The number of the
+    first event that is not."""
+    numbers = itertools.count(number)
+
+    def one_more_is_there() -> bool:
+        nonlocal number
+        number = next(numbers)
+        append(journal, number, number)
+        return number in seqs(journal.folder)
+
+    eventually(one_more_is_there)
+    return number
+
+
 def test_a_folder_that_was_taken_away_comes_back_with_its_lock(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -430,19 +445,11 @@ def test_a_folder_that_was_taken_away_comes_back_with_its_lock(
     with Journal(folder, retry_interval=0.05) as journal:
         append(journal, 1, 5)
         shutil.rmtree(folder)
-        numbers = itertools.count(6)
-
-        def one_more_is_there() -> bool:
-            number = next(numbers)
-            append(journal, number, number)
-            return number in seqs(folder)
-
-        # What comes until it is noticed is lost with the folder.
-        eventually(one_more_is_there)
-        append(journal, last := next(numbers), last)
+        there = append_until_one_is_there(journal, 6)
+        append(journal, there + 1, there + 1)
         with JournalReader(folder) as reader:
-            assert reader.last_seq() == last
-        assert seqs(folder)[-2:] == [last - 1, last]
+            assert reader.last_seq() == there + 1
+        assert seqs(folder) == [there, there + 1]
         with pytest.raises(JournalError, match="writes here already"):
             Journal(folder)
 
@@ -507,12 +514,12 @@ def test_an_empty_file_that_was_deleted_takes_its_successor_of_the_same_name_not
         journal._go_over()
         (empty,) = files(folder)
         empty.unlink()
-        eventually(lambda: files(folder) == [empty])
-        append(journal, 1, 3)
+        there = append_until_one_is_there(journal, 1)
+        assert files(folder) == [empty]
         eventually(lambda: not journal._retired)
-        append(journal, 4, 4)
-        assert seqs(folder) == [1, 2, 3, 4]
-    assert seqs(folder) == [1, 2, 3, 4]
+        append(journal, there + 1, there + 1)
+        assert seqs(folder) == [there, there + 1]
+    assert seqs(folder) == [there, there + 1]
 
 
 def test_a_disk_that_does_not_sync_gets_no_file_for_each_try(
