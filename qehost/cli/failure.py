@@ -35,5 +35,14 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
         except Error as error:
             click.echo(f"qehost: {error}", err=True)
             sys.exit(COULD_NOT_START)
+        except BrokenPipeError:
+            raise  # The reader has enough: click's to end.
+        except OSError as error:
+            told = error.strerror or str(error)
+            click.echo(
+                f"qehost: {error.filename}: {told}" if error.filename else f"qehost: {told}",
+                err=True,
+            )
+            sys.exit(COULD_NOT_START)
 
     return wrapped

@@ -93,7 +93,7 @@ def _state_folder(folder: StateFolder) -> Iterator[Finding]:
     if there != path:
         yield ok(subject, f"{path} (made at the first run)")
         return
-    if not path.is_dir():
+    if not os.path.isdir(path):
         yield failed(subject, f"{path} is a file", "name a folder with --state-dir or state_dir")
         return
     try:
@@ -126,7 +126,7 @@ def _disk(folder: StateFolder) -> Finding:
 
 def _journal(folder: StateFolder, account: str) -> Finding:
     subject, path = f"journal {account}", folder.journal(account)
-    if not path.exists():
+    if not os.path.exists(path):
         return ok(subject, "empty: nothing was received yet")
     try:
         with JournalReader(path) as journal:
@@ -144,7 +144,7 @@ def _journal(folder: StateFolder, account: str) -> Finding:
 
 
 def _dead_letters(folder: StateFolder) -> Iterator[Finding]:
-    if not folder.dead_letters_file.exists():
+    if not os.path.exists(folder.dead_letters_file):
         return
     try:
         with DeadLetters(folder.dead_letters_file) as letters:
@@ -162,7 +162,7 @@ def _dead_letters(folder: StateFolder) -> Iterator[Finding]:
 
 def _nearest(path: Path) -> Path:
     """The path itself, or the folder above it that exists."""
-    return next(each for each in (path, *path.parents) if each.exists())
+    return next(each for each in (path, *path.parents) if os.path.exists(each))
 
 
 def _size(size: float) -> str:

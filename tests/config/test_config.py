@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -315,6 +317,27 @@ def test_without_a_named_file_the_folder_is_looked_at_and_then_the_users_own(
     assert default_file() == users
     Path("qehost.toml").touch()
     assert default_file() == Path("qehost.toml")
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The current folder, which this user may not look into; nor may root, being nobody here."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "home"))
+    folder.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o700)
+
+
+@pytest.mark.usefixtures("locked")
+def test_folders_that_may_not_be_looked_into_have_no_settings() -> None:
+    assert default_file() is None
 
 
 @pytest.mark.parametrize("text", ["[", "x = ", "\x00"])
