@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -28,7 +29,7 @@ from qehost.config.sources import (
 )
 from qehost.errors import ConfigError
 from qehost.names import canonical
-from qehost.network.proxy import parse_proxy
+from qehost.network.proxy import check_host, parse_proxy
 from qehost.secret import LITERAL, Secret, is_reference, resolve
 from qehost.settings import AccountSettings, PluginSettings, Settings
 
@@ -245,7 +246,7 @@ class _Loader:
                 path,
                 "no query and no password belong in here; the listen key has a setting of its own",
             )
-        elif not url.startswith(schemes) or not url.partition("://")[2].strip("/"):
+        elif not url.startswith(schemes) or not _leads_somewhere(url):
             self._wrong(path, f"{url!r} is no URL of the form {schemes[1]}host[:port]")
 
     def _plugin(self, name: str) -> PluginSettings:
@@ -359,6 +360,18 @@ class _Loader:
             elif path[0] in TOP or any(p[:1] == path for p in self.values):
                 continue
             self._wrong(".".join(path), unknown(path))
+
+
+def _leads_somewhere(url: str) -> bool:
+    """Whether it can be connected to, as far as can be seen; urllib raises only when asked."""
+    if not url.isprintable() or " " in url or "#" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        check_host(parts.hostname)
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _put(table: dict[str, Any], path: Keys, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -317,6 +318,44 @@ def test_without_a_named_file_the_folder_is_looked_at_and_then_the_users_own(
     assert default_file() == users
     Path("qehost.toml").touch()
     assert default_file() == Path("qehost.toml")
+
+
+@pytest.mark.parametrize("setting", ["ws_url", "rest_url", "proxy"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "host:port",
+        "host:65536",
+        "host:-1",
+        "[::1",
+        "[nonsense]",
+        "ho st",
+        "host\t.example",
+        ":8080",
+        "/path",
+        "a..example",
+        f"{'a' * 64}.example",
+    ],
+)
+def test_an_address_that_leads_nowhere_is_a_mistake_with_its_line(
+    tmp_path: Path, setting: str, address: str
+) -> None:
+    scheme = "wss" if setting == "ws_url" else "http"
+    file = written(
+        tmp_path, f"[accounts.main]\n{setting} = {json.dumps(f'{scheme}://{address}')}\n"
+    )
+    (mistake,) = mistakes(file)
+    assert mistake.startswith(f"qehost.toml:2: accounts.main.{setting}: ")
+
+
+@pytest.mark.parametrize(
+    "address", ["host", "host:1", "[::1]:8080", "127.0.0.1:8080/path", "münchen.example/"]
+)
+def test_an_address_may_be_a_name_or_a_number(tmp_path: Path, address: str) -> None:
+    file = written(
+        tmp_path, f'[accounts.main]\nws_url = "ws://{address}"\nrest_url = "https://{address}"\n'
+    )
+    config.load(file, environ={})
 
 
 @pytest.fixture
