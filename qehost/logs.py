@@ -17,7 +17,7 @@ from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
 from qehost.unhurried import Unhurried
 
-__all__ = ["LogSettings", "hide", "hold_nobody_up", "secrets_in", "secrets_of", "set_up"]
+__all__ = ["LogSettings", "blotted", "hide", "hold_nobody_up", "secrets_in", "secrets_of", "set_up"]
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -54,9 +54,21 @@ def secrets_in(values: Iterable[object]) -> list[Secret]:
 
 def hide(secrets: Iterable[Secret]) -> None:
     """Blot these out, too, from now on."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler.formatter, BlottingFormatter):
-            handler.formatter.hide(secrets)
+    secrets = list(secrets)
+    for formatter in _formatters():
+        formatter.hide(secrets)
+
+
+def blotted(text: str) -> str:
+    """A text that goes elsewhere, without what this process's log must not show."""
+    for formatter in _formatters():
+        text = formatter.blot(text)
+    return text
+
+
+def _formatters() -> list[BlottingFormatter]:
+    found = (handler.formatter for handler in logging.getLogger().handlers)
+    return [each for each in found if isinstance(each, BlottingFormatter)]
 
 
 def set_up(settings: LogSettings, process: str) -> None:
@@ -83,7 +95,7 @@ def hold_nobody_up() -> None:
 
 
 class BlottingFormatter(logging.Formatter):
-    """Builds the line first and then takes the secrets out, so none hides in an argument.
+    """Makes the text first and then takes the secrets out, so none hides in an argument.
 
     This is the second net.  The first is that no secret is logged at all.
     """
@@ -91,12 +103,16 @@ class BlottingFormatter(logging.Formatter):
     def __init__(self, process: str, secrets: Iterable[Secret]) -> None:
         super().__init__()
         self.process = process
-        self.secrets: list[str] = []
+        self.secrets: tuple[str, ...] = ()
         self.hide(secrets)
 
     def hide(self, secrets: Iterable[Secret]) -> None:
         # A short secret would blot out ordinary words; the venue's are 32 characters and more.
-        self.secrets += [s.reveal() for s in secrets if len(s.reveal()) >= 6]
+        texts = {s.reveal() for s in secrets if len(s.reveal()) >= 6}
+        # As they stand in the repr of something: with quotes and line breaks escaped.
+        texts |= {repr(text)[1:-1] for text in texts}
+        # The longest first: one may be a part of another.
+        self.secrets = tuple(sorted(texts.union(self.secrets), key=len, reverse=True))
 
     def blot(self, line: str) -> str:
         for secret in self.secrets:
@@ -104,10 +120,14 @@ class BlottingFormatter(logging.Formatter):
                 line = line.replace(secret, DOTS)
         return line
 
-    def format(self, record: logging.LogRecord) -> str:
-        return self.blot(self.build(record))
+    def message(self, record: logging.LogRecord) -> str:
+        return self.blot(record.getMessage())
 
-    def build(self, record: logging.LogRecord) -> str:
+    def traceback(self, record: logging.LogRecord) -> str:
+        """`""` if nothing was raised."""
+        return self.blot(self.formatException(record.exc_info)) if record.exc_info else ""
+
+    def format(self, record: logging.LogRecord) -> str:
         raise NotImplementedError
 
     def stamp(self, record: logging.LogRecord) -> str:
@@ -119,24 +139,22 @@ class BlottingFormatter(logging.Formatter):
 class TextFormatter(BlottingFormatter):
     """`2026-11-25T02:05:03.123Z WARNING connection main: text`"""
 
-    def build(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
-        if record.exc_info:
-            text = f"{text}\n{self.formatException(record.exc_info)}"
+    def format(self, record: logging.LogRecord) -> str:
+        text = "\n".join(filter(None, (self.message(record), self.traceback(record))))
         return f"{self.stamp(record)} {record.levelname:<7} {self.process}: {text}"
 
 
 class JsonFormatter(BlottingFormatter):
     """One JSON object a line: time, level, process, logger, message, and a raise's traceback."""
 
-    def build(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord) -> str:
         entry = {
             "time": self.stamp(record),
             "level": record.levelname.lower(),
             "process": self.process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self.message(record),
         }
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
+        if traceback := self.traceback(record):
+            entry["traceback"] = traceback
         return json.dumps(entry, ensure_ascii=False)

@@ -47,7 +47,7 @@ from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
 from qehost.journal.layout import span
 from qehost.journal.reader import FOREVER
-from qehost.logs import hide, secrets_in
+from qehost.logs import blotted
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader
 from qehost.records import decode_events
@@ -83,8 +83,10 @@ class Host:
         self.control = control
         folder = StateFolder(task.state_dir)
         plugins = self._load(folder.marks(task.name))
-        hide(secrets_in(plugins.configs.values()))
-        problems = {r.name: str(PluginError(r.name, r.why, r.distribution)) for r in plugins.failed}
+        # What a plugin raised may hold a secret of its own, and the supervisor does not know those.
+        problems = {
+            r.name: blotted(str(PluginError(r.name, r.why, r.distribution))) for r in plugins.failed
+        }
         if task.strict and problems:
             told = "\n".join(problems.values())
             self._refuse(f"--strict, and a plugin can't be used:\n{told}")
@@ -172,11 +174,11 @@ class Host:
                     sys.exit()
 
     def _refuse(self, text: str) -> NoReturn:
-        self.control.send(Refused(text, COULD_NOT_START))
+        self.control.send(Refused(blotted(text), COULD_NOT_START))
         sys.exit(COULD_NOT_START)
 
     def _stop_wanted(self, reason: str) -> None:
-        self.control.send(StopWanted(reason))
+        self.control.send(StopWanted(blotted(reason)))
 
     def run(self) -> None:
         try:
