@@ -13,11 +13,17 @@ from typing import Literal
 import msgspec
 
 from qehost.network.proxy import parse_proxy
+from qehost.printable import json_printable, visible
 from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
 from qehost.unhurried import Unhurried
 
 __all__ = ["LogSettings", "blotted", "hide", "hold_nobody_up", "secrets_in", "secrets_of", "set_up"]
+
+OF_PLUGIN = "qehost.plugin."
+"""What the name of each plugin's logger begins with."""
+LINES = "\n\t"
+"""What makes a traceback readable."""
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -127,6 +133,12 @@ class BlottingFormatter(logging.Formatter):
         """`""` if nothing was raised."""
         return self.blot(self.formatException(record.exc_info)) if record.exc_info else ""
 
+    def text(self, record: logging.LogRecord) -> str:
+        """Message and traceback.  What the venue says can be in both, and steers no terminal; a
+        message is one line, or it could look like several entries."""
+        message, traceback = visible(self.message(record)), self.traceback(record)
+        return f"{message}\n{visible(traceback, keep=LINES)}" if traceback else message
+
     def format(self, record: logging.LogRecord) -> str:
         raise NotImplementedError
 
@@ -137,11 +149,15 @@ class BlottingFormatter(logging.Formatter):
 
 
 class TextFormatter(BlottingFormatter):
-    """`2026-11-25T02:05:03.123Z WARNING connection main: text`"""
+    """`2026-11-25T02:05:03.123Z WARNING connection main: text`
+
+    What a plugin logs by its own logger has `host main, plugin NAME`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        text = "\n".join(filter(None, (self.message(record), self.traceback(record))))
-        return f"{self.stamp(record)} {record.levelname:<7} {self.process}: {text}"
+        plugin = record.name.removeprefix(OF_PLUGIN)
+        who = self.process if plugin == record.name else f"{self.process}, plugin {plugin}"
+        return f"{self.stamp(record)} {record.levelname:<7} {who}: {self.text(record)}"
 
 
 class JsonFormatter(BlottingFormatter):
@@ -157,4 +173,4 @@ class JsonFormatter(BlottingFormatter):
         }
         if traceback := self.traceback(record):
             entry["traceback"] = traceback
-        return json.dumps(entry, ensure_ascii=False)
+        return json_printable(json.dumps(entry, ensure_ascii=False))

@@ -133,7 +133,7 @@ def test_a_plugin_can_not_log_its_secrets_while_it_is_built(start: Start) -> Non
     written = start(LogSettings())
     settings = PluginSettings(own={"token": "found-by-the-plugin"})
     plugins = load([Candidate("leak", "leak", settings=settings)], source=lambda _: Plugin)
-    assert "host main: for ••••" in written.getvalue()
+    assert "host main, plugin leak: for ••••" in written.getvalue()
     assert "found-by-the-plugin" not in written.getvalue()
     # What goes to another process, which does not know this secret.
     assert "••••" in blotted(plugins.failed[0].why)
@@ -158,3 +158,35 @@ def test_the_secrets_of_plugins_are_found_at_any_depth() -> None:
 
     config = Config([Inner(Secret("a"))], {"x": Secret("b")}, other=object())
     assert secrets_in([config, None]) == [Secret("a"), Secret("b")]
+
+
+HOSTILE = "no funds\r\n2026-11-25T02:05:03.123Z INFO    supervisor: all is well\x1b[2J\x9b31m\u202e"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_the_venue_says_steers_no_terminal_and_forges_no_entry(
+    start: Start, form: str
+) -> None:
+    written = start(LogSettings(format="json" if form == "json" else "text"))
+    logging.getLogger("qehost.x").error("refused: %s", HOSTILE)
+    (line,) = written.getvalue().splitlines()
+    assert line.isprintable()
+    if form == "json":
+        assert json.loads(line)["message"] == f"refused: {HOSTILE}"
+
+
+def test_a_traceback_keeps_its_lines_and_no_control_character(start: Start) -> None:
+    written = start(LogSettings())
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        logging.getLogger("qehost.x").exception("refused")
+    text = written.getvalue()
+    assert "refused\nTraceback (most recent call last):\n  File" in text
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_a_line_by_a_plugins_own_logger_names_the_plugin(start: Start) -> None:
+    written = start(LogSettings())
+    logging.getLogger("qehost.plugin.audit").warning("slow disk")
+    assert written.getvalue().endswith(" WARNING host main, plugin audit: slow disk\n")

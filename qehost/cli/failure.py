@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import click
 
 from qehost.errors import ConfigError, Error, UnknownPlugin
+from qehost.printable import visible
 
 __all__ = ["CONFIG_INVALID", "COULD_NOT_START", "USAGE", "failing_clearly"]
 
@@ -26,23 +27,22 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
         try:
             function(*args, **kwargs)
         except ConfigError as error:
-            for mistake in error.mistakes:
-                click.echo(f"qehost: {mistake}", err=True)
-            sys.exit(CONFIG_INVALID)
+            _end(CONFIG_INVALID, *error.mistakes)
         except UnknownPlugin as error:
-            click.echo(f"qehost: {error}", err=True)
-            sys.exit(USAGE)
+            _end(USAGE, str(error))
         except Error as error:
-            click.echo(f"qehost: {error}", err=True)
-            sys.exit(COULD_NOT_START)
+            _end(COULD_NOT_START, str(error))
         except BrokenPipeError:
             raise  # The reader has enough: click's to end.
         except OSError as error:
-            told = error.strerror or str(error)
-            click.echo(
-                f"qehost: {error.filename}: {told}" if error.filename else f"qehost: {told}",
-                err=True,
-            )
-            sys.exit(COULD_NOT_START)
+            about = f"{error.filename}: " if error.filename else ""
+            _end(COULD_NOT_START, f"{about}{error.strerror or error}")
 
     return wrapped
+
+
+def _end(code: int, *texts: str) -> NoReturn:
+    for text in texts:
+        # It may be the venue's.
+        click.echo(f"qehost: {visible(text)}", err=True)
+    sys.exit(code)

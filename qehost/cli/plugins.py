@@ -20,6 +20,7 @@ from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
 from qehost.host.finding import find
 from qehost.host.loading import Report, load
+from qehost.printable import visible
 
 __all__ = ["command"]
 
@@ -69,10 +70,16 @@ def _print(reports: Sequence[Report]) -> None:
     table.add_column("Hooks", overflow="fold")
     for report in reports:
         table.add_row(
-            Text(report.name, style="bold"),
-            Text(f"{report.distribution} {report.version}".strip() or f"-p {report.module}"),
+            Text(visible(report.name), style="bold"),
+            Text(
+                visible(f"{report.distribution} {report.version}".strip() or f"-p {report.module}")
+            ),
             Text(report.state, style=STYLES[report.state]),
-            Text("; ".join([report.why or ", ".join(report.hooks) or "none", *report.warnings])),
+            Text(
+                visible(
+                    "; ".join([report.why or ", ".join(report.hooks) or "none", *report.warnings])
+                )
+            ),
         )
     with console.capture() as lines:
         console.print(table)

@@ -88,8 +88,7 @@ class Host:
             r.name: blotted(str(PluginError(r.name, r.why, r.distribution))) for r in plugins.failed
         }
         if task.strict and problems:
-            told = "\n".join(problems.values())
-            self._refuse(f"--strict, and a plugin can't be used:\n{told}")
+            self._refuse(f"--strict, and a plugin can't be used: {'; '.join(problems.values())}")
         self.control.send(Loaded(list(plugins.configs), problems))
         queues = self._wait_for_go()
         self.marks = self._open_marks(folder.marks(task.name), tuple(plugins.configs))
@@ -107,7 +106,7 @@ class Host:
         contexts = plugins.contexts(task.accounts, folder.path, self._stop_wanted, self.apis)
         failed = self.dispatcher.start(contexts)
         if task.strict and failed:
-            self._refuse("--strict, and a plugin can't start:\n" + "\n".join(map(str, failed)))
+            self._refuse("--strict, and a plugin can't start: " + "; ".join(map(str, failed)))
         # One for good: `multiprocessing.connection.wait` makes one for each call, in 30 µs.
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)

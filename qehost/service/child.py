@@ -51,7 +51,7 @@ class WithoutPrefix(BlottingFormatter):
     """The program's logger adds time and level in its own way."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(filter(None, (self.message(record), self.traceback(record))))
+        return self.text(record)
 
 
 def main(

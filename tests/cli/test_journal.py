@@ -14,8 +14,11 @@ from typing import Any, BinaryIO
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
+from rich.console import Console
 
 from qehost.cli.journal import WRITERS, command
+from qehost.cli.journal_table import print_line
 from qehost.cli.moment import MOMENT, SIZE
 from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
@@ -173,6 +176,47 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_shown(folder: StateFolder) 
     result = run(folder, "list", "--json")
     assert [event["seq"] for event in json.loads(result.stdout)] == list(range(8, 15))
     assert "events 1 to 7 can't be read" in result.stderr
+
+
+HOSTILE = "x\x1b]0;title\x07\x1b[2J\n\x9b31m\u202e"
+
+
+def test_nothing_that_the_venue_sends_steers_the_terminal(folder: StateFolder) -> None:
+    head = ("main", "id", time.time_ns(), "stream", False, "raw \x1b[2J")
+    order = replace(
+        ORDER, master_order_id=HOSTILE, order_id=HOSTILE, symbol=HOSTILE, status=HOSTILE
+    )
+    hostile: list[AnyEvent] = [
+        StatusEvent(15, *head, HOSTILE),
+        OrderEvent(16, *head, order),
+        ErrorEvent(17, *head, Problem("venue", HOSTILE)),
+    ]
+    write(folder, "main", hostile)
+    with DeadLetters(folder.dead_letters_file) as letters:
+        letters.add(
+            account="main",
+            plugin="sink",
+            process="main",
+            seq=16,
+            hook="on_order",
+            cause="raised",
+            detail=f"Traceback:\n  File\nValueError: {HOSTILE}",
+            event=encode_events([hostile[1]]),
+        )
+    for arguments in ("list",), ("dead-letters",), ("dead-letters", "1"):
+        lines = run(folder, *arguments).stdout.split("\n")
+        assert all(line.isprintable() for line in lines), arguments
+        assert any(r"\x9b31m" in line for line in lines)
+    assert len(run(folder, "list", "-n", "3").stdout.splitlines()) == 4
+    tailed = io.StringIO()
+    for event in hostile:
+        print_line(Console(file=tailed, soft_wrap=True), event, with_account=True)
+    assert len(lines := tailed.getvalue().splitlines()) == 3
+    assert all(line.isprintable() for line in lines)
+    # What other programs read is as it came.
+    assert (
+        json.loads(run(folder, "list", "--json", "-n", "1").stdout)[0]["message"]["text"] == HOSTILE
+    )
 
 
 # --- export -----------------------------------------------------------------------------------
