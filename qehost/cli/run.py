@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from qehost import config
+from qehost.cli.account_mistakes import account_mistakes
 from qehost.cli.failure import failing_clearly
 from qehost.cli.fault_option import fault_option
 from qehost.cli.settings_file import config_option, file_in_words
 from qehost.cli.specs import specs_option
 from qehost.cli.tasks import Rereader, connection_tasks, host_tasks
-from qehost.config import missing_credentials
 from qehost.errors import ConfigError
 from qehost.host.finding import find
 from qehost.logs import LogSettings, hold_nobody_up, secrets_of, set_up
@@ -94,7 +94,8 @@ def command(
         loaded = config.load(config_file, flags)
         settings = loaded.settings
         candidates = find(specs, settings.plugins)
-        if mistakes := missing_credentials(loaded):
+        # A process that stumbles over them later would look as if it could be tried again.
+        if mistakes := account_mistakes(loaded):
             raise ConfigError(mistakes)
         log_settings = LogSettings(
             settings.log.level, settings.log.format, secrets_of(settings.accounts)

@@ -84,3 +84,36 @@ def test_a_wrong_start_ends_with_its_code_and_a_text(
     assert text in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ('ca_file = "nope"', "qehost.toml:2: accounts.main.ca_file "),
+        ('client_cert = "broken"', "qehost.toml:2: accounts.main.client_cert "),
+        ('private_key = { file = "broken" }', "qehost.toml:1: accounts.main: "),
+        (
+            'listen_key = "k"\napi_key = "two\\nlines"',
+            "qehost.toml:1: accounts.main: api_key holds",
+        ),
+    ],
+)
+def test_what_config_check_refuses_no_run_begins_with(
+    tmp_path: Path, setting: str, text: str
+) -> None:
+    (tmp_path / "broken").write_text("no PEM")
+    key = "" if "api_key" in setting else 'api_key = "k"\n'
+    secret = "" if "private_key" in setting else 'api_secret = "s"\n'
+    (tmp_path / "qehost.toml").write_text(f"[accounts.main]\n{setting}\n{key}{secret}")
+    for command in ["run", "--state-dir", "state"], ["config", "check"]:
+        done = subprocess.run(
+            [*QEHOST, *command],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 4
+        assert text in done.stderr
+    assert not (tmp_path / "state").exists()
