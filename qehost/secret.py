@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 __all__ = [
     "DOTS",
     "Secret",
+    "as_in_toml",
     "is_reference",
     "masked",
     "resolve",
@@ -60,6 +63,14 @@ def is_reference(value: object) -> bool:
     return isinstance(value, dict) and set(value) in ({"env"}, {"file"})
 
 
+def as_in_toml(text: str) -> Any:
+    """What a text of the environment says: a table, written as in TOML, or the secret itself."""
+    if text.lstrip().startswith("{"):
+        with suppress(tomllib.TOMLDecodeError):
+            return tomllib.loads(f"secret = {text.strip()}")["secret"]
+    return text
+
+
 def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
     """The secret that a setting's value stands for.  A relative file counts from `folder`.
 
@@ -75,7 +86,8 @@ def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
         case {"file": str(name)} if len(value) == 1:
             file = folder / Path(name).expanduser()
             try:
-                text = file.read_text(encoding="utf-8").strip()
+                # -sig: some editors begin a file with a mark, which is no part of the secret.
+                text = file.read_text(encoding="utf-8-sig").strip()
             except OSError as error:
                 raise ValueError(f"{file} can't be read: {error.strerror}") from None
             except UnicodeDecodeError:

@@ -30,7 +30,7 @@ from qehost.config.sources import (
 from qehost.errors import ConfigError
 from qehost.names import canonical
 from qehost.network.proxy import check_host, parse_proxy
-from qehost.secret import LITERAL, Secret, is_reference, resolve
+from qehost.secret import LITERAL, Secret, as_in_toml, is_reference, resolve
 from qehost.settings import AccountSettings, PluginSettings, Settings
 
 __all__ = [
@@ -179,7 +179,7 @@ class _Loader:
                 path = ("accounts", accounts[0], field)
                 # The long name says more exactly what is meant.
                 if not self.values.get(path, Value("", "", Path())).place.startswith("$"):
-                    self.values[path] = Value({"env": variable}, f"${variable}", Path())
+                    self.values[path] = Value(self.environ[variable], f"${variable}", Path())
             elif {"env": variable} not in [value.value for value in self.values.values()]:
                 self.warnings.append(
                     f"${variable} is not used: there are {len(accounts)} accounts "
@@ -257,8 +257,9 @@ class _Loader:
                 continue
             value = self.values.pop(path)
             self.places[".".join(path)] = value.place
+            said = as_in_toml(value.value) if value.place.startswith("$") else None
             try:
-                _put(own, path[2:], value.value)
+                _put(own, path[2:], said if is_reference(said) else value.value)
             except TypeError:
                 self._wrong(".".join(path), "a part of its name is a value and no table")
         plugin: PluginSettings = self._section(PluginSettings, *section)
@@ -292,7 +293,8 @@ class _Loader:
         """Raises ValueError."""
         kind = inspect.type_info(field.type)
         if is_secret(kind):
-            secret = resolve(value.value, self.environ, value.folder)
+            said = as_in_toml(value.value) if value.place.startswith("$") else value.value
+            secret = resolve(said, self.environ, value.folder)
             self._warn_of_literal(value, path, secret)
             # An empty text is none at all.
             return secret or field.default

@@ -73,7 +73,8 @@ def default_file() -> Path | None:
 def from_file(file: Path) -> Table:
     """Read a file.  Raises ConfigError."""
     try:
-        text = file.read_text(encoding="utf-8")
+        # -sig: some editors begin a file with a mark that TOML does not know.
+        text = file.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
     except OSError as error:
         raise ConfigError([f"{file}: can't be read: {error.strerror}"]) from None

@@ -80,6 +80,40 @@ def test_a_secret_can_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert account.api_key == Secret("abcdef")
 
 
+@pytest.mark.parametrize("variable", ["QEHOST_ACCOUNTS__MAIN__API_KEY", "QEHOST_API_KEY"])
+def test_a_variable_may_say_where_a_secret_is_as_the_file_may(
+    tmp_path: Path, variable: str
+) -> None:
+    (tmp_path / "key").write_text("\ufeffabcdef\n", encoding="utf-8")
+
+    def key(text: str) -> Secret | None:
+        environ = {variable: text, "QEHOST_API_SECRET": "s", "OTHER": "{ file = 'key' }"}
+        return config.load(environ=environ).settings.accounts["main"].api_key
+
+    assert key(f' {{ file = "{tmp_path}/key" }} ') == Secret("abcdef")
+    # What is no table is the secret, and what is one can come from elsewhere.
+    assert key("{begins with a brace") == Secret("{begins with a brace")
+    assert key('{ env = "OTHER" }') == Secret("{ file = 'key' }")
+    with pytest.raises(ConfigError, match=r"\$QEHOST_.*: expected \{ env = "):
+        key('{ fil = "key" }')
+
+
+def test_a_variable_may_say_where_a_plugins_secret_is() -> None:
+    environ = {
+        "QEHOST_PLUGINS__SINK__INNER__TOKEN": '{ env = "MINE" }',
+        "QEHOST_PLUGINS__SINK__A": "{b",
+    }
+    own = config.load(environ=environ).settings.plugins["sink"].own
+    assert own == {"inner": {"token": {"env": "MINE"}}, "a": "{b"}
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeff[connection]\r\nping_interval = 3\r\n")
+    loaded = config.load(file, environ={})
+    assert loaded.settings.connection.ping_interval == 3
+    assert loaded.places["connection.ping_interval"] == f"{file}:2"
+
+
 def test_a_secret_written_into_the_file_works_and_is_warned_about(tmp_path: Path) -> None:
     file = written(tmp_path, '[accounts.main]\nlisten_key = "0123456789abcdef"\n')
     loaded = config.load(file, environ={})
