@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -161,7 +161,7 @@ class _Loader:
             plugins={name: self._plugin(name) for name in self._names_under("plugins")},
         )
         self._compare(settings)
-        self._refuse_names()
+        self._refuse_names(settings)
         self._refuse_unknown()
         return Examined(Loaded(settings, self.places, self.warnings), self.mistakes)
 
@@ -336,10 +336,11 @@ class _Loader:
             path = path if path in self.places else "connection.reconnect_delay"
             self._wrong(path, "reconnect_max_delay must not be less than reconnect_delay")
 
-    def _refuse_names(self) -> None:
-        for section in ("accounts", "plugins"):
+    def _refuse_names(self, settings: Settings) -> None:
+        # Not from the sections alone: dotted names and variables name accounts, too.
+        for section, names in (("accounts", settings.accounts), ("plugins", settings.plugins)):
             seen: dict[str, str] = {}
-            for name in self._sections_of(section):
+            for name in names:
                 if section == "accounts" and not NAME.fullmatch(name):
                     self._wrong(f"accounts.{name}", "a name has 1 to 32 letters, digits, - and _")
                 first = seen.setdefault(canonical(name), name)
@@ -349,9 +350,6 @@ class _Loader:
                         f"is the same name as {first}, which has a section already "
                         "(case, - and _ make no difference)",
                     )
-
-    def _sections_of(self, section: str) -> Iterator[str]:
-        return (path[1] for path in self.sections if path[0] == section and len(path) == 2)
 
     def _refuse_unknown(self) -> None:
         empty: dict[Keys, Value | None] = {path: None for path in self.sections if len(path) == 1}

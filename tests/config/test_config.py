@@ -354,6 +354,29 @@ def test_without_a_named_file_the_folder_is_looked_at_and_then_the_users_own(
     assert default_file() == Path("qehost.toml")
 
 
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ("[accounts.'a b']", {}),
+        ("accounts.'a b'.protocol = 'v1'", {}),
+        ("accounts = { 'a b' = { protocol = 'v1' } }", {}),
+        ("[accounts]\n'a b'.protocol = 'v1'", {}),
+        ("", {"QEHOST_ACCOUNTS__A B__PROTOCOL": "v1"}),
+    ],
+)
+def test_an_accounts_name_is_checked_however_it_is_written(
+    tmp_path: Path, text: str, environ: dict[str, str]
+) -> None:
+    (mistake,) = mistakes(written(tmp_path, text), environ)
+    assert mistake.endswith("accounts.a b: a name has 1 to 32 letters, digits, - and _")
+
+
+def test_two_names_that_differ_by_case_are_one_however_they_are_written(tmp_path: Path) -> None:
+    file = written(tmp_path, "accounts.one.protocol = 'v1'\naccounts.One.protocol = 'v1'\n")
+    (mistake,) = mistakes(file)
+    assert mistake.startswith("qehost.toml:2: accounts.One: is the same name as one")
+
+
 @pytest.mark.parametrize("setting", ["ws_url", "rest_url", "proxy"])
 @pytest.mark.parametrize(
     "address",
