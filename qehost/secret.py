@@ -14,6 +14,7 @@ __all__ = [
     "DOTS",
     "Secret",
     "as_in_toml",
+    "expanded",
     "is_reference",
     "masked",
     "resolve",
@@ -71,6 +72,19 @@ def as_in_toml(text: str) -> Any:
     return text
 
 
+def expanded(folder: Path, path: str) -> Path:
+    """The path that a setting means: `~` is a home folder, and a relative one counts from `folder`.
+
+    Raises `ValueError`.
+    """
+    if "\0" in path:
+        raise ValueError("a path has no NUL character")
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"nobody's home folder is {Path(path).parts[0]}") from None
+
+
 def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
     """The secret that a setting's value stands for.  A relative file counts from `folder`.
 
@@ -84,7 +98,7 @@ def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
                 raise ValueError(f"the environment variable {variable} is not set")
             return Secret(environ[variable].strip())
         case {"file": str(name)} if len(value) == 1:
-            file = folder / Path(name).expanduser()
+            file = expanded(folder, name)
             try:
                 # -sig: some editors begin a file with a mark, which is no part of the secret.
                 text = file.read_text(encoding="utf-8-sig").strip()

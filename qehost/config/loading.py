@@ -30,7 +30,7 @@ from qehost.config.sources import (
 from qehost.errors import ConfigError
 from qehost.names import canonical
 from qehost.network.proxy import check_host, parse_proxy
-from qehost.secret import LITERAL, Secret, as_in_toml, is_reference, resolve
+from qehost.secret import LITERAL, Secret, as_in_toml, expanded, is_reference, resolve
 from qehost.settings import AccountSettings, PluginSettings, Settings
 
 __all__ = [
@@ -214,14 +214,19 @@ class _Loader:
         return list(dict.fromkeys(p[1] for p in paths if p[0] == section and len(p) > 1))
 
     def _state_dir(self) -> str:
+        default = platformdirs.user_state_dir("qehost", appauthor=False)
         found = self.values.pop(("state_dir",), None)
         if found is None:
-            return platformdirs.user_state_dir("qehost", appauthor=False)
+            return default
         self.places["state_dir"] = found.place
         if not isinstance(found.value, str) or not found.value:
             self._wrong("state_dir", "a folder's path is needed")
-            return ""
-        return str(found.folder / Path(found.value).expanduser())
+            return default
+        try:
+            return str(expanded(found.folder, found.value))
+        except ValueError as error:
+            self._wrong("state_dir", str(error))
+            return default
 
     def _account(self, name: str) -> AccountSettings:
         before = len(self.mistakes)
@@ -304,7 +309,7 @@ class _Loader:
         except msgspec.ValidationError:
             raise ValueError(f"expected {kind_of(kind)}, got {shown(value.value)}") from None
         if made and is_path(kind):
-            return str(value.folder / Path(made).expanduser())
+            return str(expanded(value.folder, made))
         return made
 
     def _warn_of_literal(self, value: Value, path: str, secret: Secret) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -375,6 +376,21 @@ def test_two_names_that_differ_by_case_are_one_however_they_are_written(tmp_path
     file = written(tmp_path, "accounts.one.protocol = 'v1'\naccounts.One.protocol = 'v1'\n")
     (mistake,) = mistakes(file)
     assert mistake.startswith("qehost.toml:2: accounts.One: is the same name as one")
+
+
+@pytest.mark.parametrize("path", ["~no-such-user/x", "a\0b"])
+@pytest.mark.parametrize(
+    "setting",
+    ["state_dir = {}", "accounts.main.ca_file = {}", "accounts.main.listen_key = {{ file = {} }}"],
+)
+def test_a_path_that_no_system_knows_is_a_mistake_with_its_line(
+    tmp_path: Path, setting: str, path: str
+) -> None:
+    text = json.dumps(path)
+    (mistake,) = mistakes(written(tmp_path, f"\n{setting.format(text)}\n"))
+    assert re.match(
+        r"qehost.toml:2: [\w.]+: (nobody's home folder is ~no-such-user|a path has)", mistake
+    )
 
 
 @pytest.mark.parametrize("setting", ["ws_url", "rest_url", "proxy"])
