@@ -15,6 +15,7 @@ from qehost import config
 from qehost.cli.account_mistakes import account_mistakes
 from qehost.cli.failure import failing_clearly
 from qehost.cli.fault_option import fault_option
+from qehost.cli.moment import FiniteRange
 from qehost.cli.settings_file import config_option, file_in_words
 from qehost.cli.specs import specs_option
 from qehost.cli.tasks import Rereader, connection_tasks, host_tasks
@@ -49,13 +50,13 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 )
 @click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="End after this time, in an orderly way.",
 )
 @click.option(
     "--give-up-after",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="End (exit 5) when there was no connection for so long; by default never.",
 )

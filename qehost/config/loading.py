@@ -55,6 +55,7 @@ FLAGS: dict[str, Keys] = {
 }
 OF_PLUGINS = ("enabled", "process", "order")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+LONGEST = 3e9  # 95 years, which any clock can count
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -74,8 +75,8 @@ class Examined(NamedTuple):
 
 
 def seconds(text: str) -> float:
-    """`"90s"`, `"15m"`, `"12h"` or `"7d"` in seconds."""
-    return float(text[:-1]) * UNITS[text[-1]]
+    """`"90s"`, `"15m"`, `"12h"` or `"7d"` in seconds; of more than a life, a life's."""
+    return min(float(text[:-1]) * UNITS[text[-1]], LONGEST)
 
 
 def everything(_: str) -> bool:

@@ -521,3 +521,35 @@ def test_a_time_of_today_is_local() -> None:
 )
 def test_sizes(text: str, expected: int) -> None:
     assert SIZE.convert(text, None, None) == expected
+
+
+HUGE = "9" * 400
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "0001-01-01"),
+        ("--since", "0001-01-01T00:00+14:00"),
+        ("--since", f"{HUGE}d"),
+        ("--until", "9999-12-31T23:59:59-12:00"),
+        ("--since", "1960-01-01"),
+    ],
+)
+def test_a_time_beyond_all_clocks_means_everything(
+    folder: StateFolder, arguments: tuple[str, str]
+) -> None:
+    assert listed(folder, *arguments) == list(range(1, 15))
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1970-01-01T00:00Z", f"{HUGE}d"])
+def test_until_a_time_before_all_clocks_is_nothing(folder: StateFolder, text: str) -> None:
+    assert listed(folder, "--until", text) == []
+
+
+@pytest.mark.parametrize("option", [("--keep", f"{HUGE}d"), ("--keep-size", f"{HUGE}T")])
+def test_to_keep_more_than_there_can_be_deletes_nothing(
+    folder: StateFolder, option: tuple[str, str]
+) -> None:
+    deliver(folder, "main", 14)
+    assert "nothing to delete" in run(folder, "prune", *option).stdout
