@@ -73,7 +73,7 @@ def command(
     well = all(finding.state != "failed" for finding in findings)
     if as_json:
         shown = {"ok": well, "checks": findings}
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
     sys.exit(0 if well else 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec
@@ -35,6 +36,7 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
         except BrokenPipeError:
             raise  # The reader has enough: click's to end.
         except OSError as error:
+            _drop_output()
             about = f"{error.filename}: " if error.filename else ""
             _end(COULD_NOT_START, f"{about}{error.strerror or error}")
 
@@ -46,3 +48,12 @@ def _end(code: int, *texts: str) -> NoReturn:
         # It may be the venue's.
         click.echo(f"qehost: {visible(text)}", err=True)
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """What could not be printed is not tried again by the interpreter, which would tell it anew."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -142,8 +142,9 @@ def local_time(epoch_ns: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{epoch_ns // 10**6 % 1000:03d}"
 
 
-def pretty_json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value)).decode()
+def pretty_json(value: Any) -> bytes:
+    """In UTF-8, as JSON has to be, whatever the terminal's encoding is."""
+    return msgspec.json.format(msgspec.json.encode(value))
 
 
 def _table() -> tuple[Console, Table]:

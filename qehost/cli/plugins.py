@@ -51,7 +51,7 @@ def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> 
     with redirect_stdout(sys.stderr):
         reports = load(candidates).reports
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(reports)))
     elif reports:
         _print(reports)
     else:
