@@ -232,6 +232,17 @@ def test_json_lines_hold_everything_and_can_be_read_back(folder: StateFolder) ->
     assert fill.exact == EXACT
 
 
+def test_an_export_without_what_cannot_be_read_says_so_and_ends_with_1(
+    folder: StateFolder, tmp_path: Path
+) -> None:
+    first = min(folder.journal("main").glob("*.events"))
+    first.write_bytes(b"no journal, " * 1000)
+    result = run(folder, "export", "-o", str(tmp_path / "all.jsonl"), code=1)
+    assert "events 1 to 7 can't be read" in result.stderr
+    assert result.stderr.endswith("qehost: not everything could be exported\n")
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 7
+
+
 @pytest.mark.parametrize("fields", [{}, {"kind": "fill"}, {"kind": "order", "message": 3}, []])
 def test_what_is_no_event_is_refused(fields: Any) -> None:
     with pytest.raises(ValueError, match="no event"):
