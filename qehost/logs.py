@@ -18,7 +18,16 @@ from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
 from qehost.unhurried import Unhurried
 
-__all__ = ["LogSettings", "blotted", "hide", "hold_nobody_up", "secrets_in", "secrets_of", "set_up"]
+__all__ = [
+    "LogSettings",
+    "blotted",
+    "hide",
+    "hold_nobody_up",
+    "is_json",
+    "secrets_in",
+    "secrets_of",
+    "set_up",
+]
 
 OF_PLUGIN = "qehost.plugin."
 """What the name of each plugin's logger begins with."""
@@ -70,6 +79,11 @@ def blotted(text: str) -> str:
     for formatter in _formatters():
         text = formatter.blot(text)
     return text
+
+
+def is_json() -> bool:
+    """Whether whoever reads standard error expects an object in each line."""
+    return any(isinstance(each, JsonFormatter) for each in _formatters())
 
 
 def _formatters() -> list[BlottingFormatter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import NoReturn, ParamSpec
 import click
 
 from qehost.errors import ConfigError, Error, UnknownPlugin
+from qehost.logs import is_json
 from qehost.printable import visible
 
 __all__ = ["CONFIG_INVALID", "COULD_NOT_START", "USAGE", "failing_clearly"]
 
 USAGE, COULD_NOT_START, CONFIG_INVALID = 2, 3, 4
+
+log = logging.getLogger("qehost.cli")
 
 P = ParamSpec("P")
 
@@ -45,8 +49,11 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
 
 def _end(code: int, *texts: str) -> NoReturn:
     for text in texts:
-        # It may be the venue's.
-        click.echo(f"qehost: {visible(text)}", err=True)
+        if is_json():
+            log.critical("%s", text)
+        else:
+            # It may be the venue's.
+            click.echo(f"qehost: {visible(text)}", err=True)
     sys.exit(code)
 
 

@@ -80,12 +80,14 @@ def command(
     """
     if faults and not simulate:
         raise click.UsageError("--fault is for the local venue: it needs --simulate")
+    # Before anything can fail: whoever reads the log may expect objects.
+    section = config.examine(config_file, flags).loaded.settings.log
+    set_up(log_settings := LogSettings(section.level, section.format), "supervisor")
     with ExitStack() as stack:
         if simulate:
             from qehost.cli.simulated import simulated_venue
 
-            log_section = config.examine(config_file, flags).loaded.settings.log
-            venue = simulated_venue(LogSettings(log_section.level, log_section.format), faults)
+            venue = simulated_venue(log_settings, faults)
             flags.update(stack.enter_context(venue))
             if flags["state_dir"] is None:
                 # Simulated events have no place among the real ones.

@@ -35,6 +35,25 @@ def test_every_line_of_the_log_can_be_an_object(
     assert any("not today" in line.get("traceback", "") for line in lines)
 
 
+@pytest.mark.parametrize("by_option", [True, False])
+def test_why_it_can_not_start_is_an_object_too(tmp_path: Path, by_option: bool) -> None:
+    (tmp_path / "qehost.toml").write_text(
+        f'log.format = "{"text" if by_option else "json"}"\n[connection]\nping_interval = -1\n'
+    )
+    done = subprocess.run(
+        [*QEHOST, "run", *(["--log-format", "json"] if by_option else [])],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    entries = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [entry["level"] for entry in entries] == ["critical"]
+    assert "qehost.toml:3: connection.ping_interval: " in entries[0]["message"]
+
+
 def test_the_log_says_which_file_the_settings_are_from_and_warns_of_secrets_in_it(
     tmp_path: Path, venue: Venue
 ) -> None:
