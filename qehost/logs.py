@@ -13,11 +13,26 @@ from typing import Literal
 import msgspec
 
 from qehost.network.proxy import parse_proxy
+from qehost.printable import json_printable, visible
 from qehost.secret import DOTS, Secret
 from qehost.settings import AccountSettings
 from qehost.unhurried import Unhurried
 
-__all__ = ["LogSettings", "hide", "hold_nobody_up", "secrets_in", "secrets_of", "set_up"]
+__all__ = [
+    "LogSettings",
+    "blotted",
+    "hide",
+    "hold_nobody_up",
+    "is_json",
+    "secrets_in",
+    "secrets_of",
+    "set_up",
+]
+
+OF_PLUGIN = "qehost.plugin."
+"""What the name of each plugin's logger begins with."""
+LINES = "\n\t"
+"""What makes a traceback readable."""
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -54,9 +69,26 @@ def secrets_in(values: Iterable[object]) -> list[Secret]:
 
 def hide(secrets: Iterable[Secret]) -> None:
     """Blot these out, too, from now on."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler.formatter, BlottingFormatter):
-            handler.formatter.hide(secrets)
+    secrets = list(secrets)
+    for formatter in _formatters():
+        formatter.hide(secrets)
+
+
+def blotted(text: str) -> str:
+    """A text that goes elsewhere, without what this process's log must not show."""
+    for formatter in _formatters():
+        text = formatter.blot(text)
+    return text
+
+
+def is_json() -> bool:
+    """Whether whoever reads standard error expects an object in each line."""
+    return any(isinstance(each, JsonFormatter) for each in _formatters())
+
+
+def _formatters() -> list[BlottingFormatter]:
+    found = (handler.formatter for handler in logging.getLogger().handlers)
+    return [each for each in found if isinstance(each, BlottingFormatter)]
 
 
 def set_up(settings: LogSettings, process: str) -> None:
@@ -83,7 +115,7 @@ def hold_nobody_up() -> None:
 
 
 class BlottingFormatter(logging.Formatter):
-    """Builds the line first and then takes the secrets out, so none hides in an argument.
+    """Makes the text first and then takes the secrets out, so none hides in an argument.
 
     This is the second net.  The first is that no secret is logged at all.
     """
@@ -91,12 +123,16 @@ class BlottingFormatter(logging.Formatter):
     def __init__(self, process: str, secrets: Iterable[Secret]) -> None:
         super().__init__()
         self.process = process
-        self.secrets: list[str] = []
+        self.secrets: tuple[str, ...] = ()
         self.hide(secrets)
 
     def hide(self, secrets: Iterable[Secret]) -> None:
         # A short secret would blot out ordinary words; the venue's are 32 characters and more.
-        self.secrets += [s.reveal() for s in secrets if len(s.reveal()) >= 6]
+        texts = {s.reveal() for s in secrets if len(s.reveal()) >= 6}
+        # As they stand in the repr of something: with quotes and line breaks escaped.
+        texts |= {repr(text)[1:-1] for text in texts}
+        # The longest first: one may be a part of another.
+        self.secrets = tuple(sorted(texts.union(self.secrets), key=len, reverse=True))
 
     def blot(self, line: str) -> str:
         for secret in self.secrets:
@@ -104,10 +140,20 @@ class BlottingFormatter(logging.Formatter):
                 line = line.replace(secret, DOTS)
         return line
 
-    def format(self, record: logging.LogRecord) -> str:
-        return self.blot(self.build(record))
+    def message(self, record: logging.LogRecord) -> str:
+        return self.blot(record.getMessage())
 
-    def build(self, record: logging.LogRecord) -> str:
+    def traceback(self, record: logging.LogRecord) -> str:
+        """`""` if nothing was raised."""
+        return self.blot(self.formatException(record.exc_info)) if record.exc_info else ""
+
+    def text(self, record: logging.LogRecord) -> str:
+        """Message and traceback.  What the venue says can be in both, and steers no terminal; a
+        message is one line, or it could look like several entries."""
+        message, traceback = visible(self.message(record)), self.traceback(record)
+        return f"{message}\n{visible(traceback, keep=LINES)}" if traceback else message
+
+    def format(self, record: logging.LogRecord) -> str:
         raise NotImplementedError
 
     def stamp(self, record: logging.LogRecord) -> str:
@@ -117,26 +163,28 @@ class BlottingFormatter(logging.Formatter):
 
 
 class TextFormatter(BlottingFormatter):
-    """`2026-11-25T02:05:03.123Z WARNING connection main: text`"""
+    """`2026-11-25T02:05:03.123Z WARNING connection main: text`
 
-    def build(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
-        if record.exc_info:
-            text = f"{text}\n{self.formatException(record.exc_info)}"
-        return f"{self.stamp(record)} {record.levelname:<7} {self.process}: {text}"
+    What a plugin logs by its own logger has `host main, plugin NAME`.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        plugin = record.name.removeprefix(OF_PLUGIN)
+        who = self.process if plugin == record.name else f"{self.process}, plugin {plugin}"
+        return f"{self.stamp(record)} {record.levelname:<7} {who}: {self.text(record)}"
 
 
 class JsonFormatter(BlottingFormatter):
     """One JSON object a line: time, level, process, logger, message, and a raise's traceback."""
 
-    def build(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord) -> str:
         entry = {
             "time": self.stamp(record),
             "level": record.levelname.lower(),
             "process": self.process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self.message(record),
         }
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        if traceback := self.traceback(record):
+            entry["traceback"] = traceback
+        return json_printable(json.dumps(entry, ensure_ascii=False))

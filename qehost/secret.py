@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -12,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 __all__ = [
     "DOTS",
     "Secret",
+    "as_in_toml",
+    "expanded",
     "hiding_arguments",
     "is_reference",
     "masked",
@@ -85,6 +89,27 @@ def is_reference(value: object) -> bool:
     return isinstance(value, dict) and set(value) in ({"env"}, {"file"})
 
 
+def as_in_toml(text: str) -> Any:
+    """What a text of the environment says: a table, written as in TOML, or the secret itself."""
+    if text.lstrip().startswith("{"):
+        with suppress(tomllib.TOMLDecodeError):
+            return tomllib.loads(f"secret = {text.strip()}")["secret"]
+    return text
+
+
+def expanded(folder: Path, path: str) -> Path:
+    """The path that a setting means: `~` is a home folder, and a relative one counts from `folder`.
+
+    Raises `ValueError`.
+    """
+    if "\0" in path:
+        raise ValueError("a path has no NUL character")
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"nobody's home folder is {Path(path).parts[0]}") from None
+
+
 def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
     """The secret that a setting's value stands for.  A relative file counts from `folder`.
 
@@ -98,9 +123,10 @@ def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
                 raise ValueError(f"the environment variable {variable} is not set")
             return Secret(environ[variable].strip())
         case {"file": str(name)} if len(value) == 1:
-            file = folder / Path(name).expanduser()
+            file = expanded(folder, name)
             try:
-                text = file.read_text(encoding="utf-8").strip()
+                # -sig: some editors begin a file with a mark, which is no part of the secret.
+                text = file.read_text(encoding="utf-8-sig").strip()
             except OSError as error:
                 raise ValueError(f"{file} can't be read: {error.strerror}") from None
             except UnicodeDecodeError:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from qehost.logs import LogSettings, hide, secrets_in, secrets_of, set_up
+from qehost.host.finding import Candidate
+from qehost.host.loading import load
+from qehost.logs import LogSettings, blotted, hide, secrets_in, secrets_of, set_up
 from qehost.secret import Secret
-from qehost.settings import AccountSettings
+from qehost.settings import AccountSettings, PluginSettings
 
 SECRET = "0123456789abcdef"
 Start = Callable[[LogSettings], io.StringIO]
@@ -88,6 +90,56 @@ def test_no_secret_gets_through_wherever_it_hides(start: Start, form: str) -> No
     assert written.getvalue().count("••••") >= 3
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "secret", ['with"quotes', "back\\slashed", "-----BEGIN KEY-----\nof lines\n-----END KEY-----"]
+)
+def test_no_secret_gets_through_for_the_characters_in_it(
+    start: Start, form: str, secret: str
+) -> None:
+    written = start(
+        LogSettings(
+            format="json" if form == "json" else "text", secrets=frozenset([Secret(secret)])
+        )
+    )
+    try:
+        raise ValueError(f"in an error: {secret}")
+    except ValueError:
+        logging.getLogger("qehost.x").exception("as it is: %s; quoted: %r", secret, [secret])
+    text = written.getvalue()
+    if form == "json":
+        entry = json.loads(text)
+        text = entry["message"] + entry["traceback"]
+    assert text.count("••••") == 3
+    assert not any(part in text for part in ('h"quo', "slashed", "of lines"))
+
+
+def test_of_a_secret_that_holds_another_nothing_is_left(start: Start) -> None:
+    written = start(LogSettings(secrets=frozenset([Secret("abcdef"), Secret("abcdefghi")])))
+    hide([Secret("abcdefghijkl")])
+    logging.getLogger("qehost.x").error("abcdefghijkl abcdefghi")
+    assert written.getvalue().endswith("host main: •••• ••••\n")
+
+
+def test_a_plugin_can_not_log_its_secrets_while_it_is_built(start: Start) -> None:
+    class Plugin:
+        class Config(msgspec.Struct):
+            token: Secret
+
+        def __init__(self, config: Config) -> None:
+            logging.getLogger("qehost.plugin.leak").error("for %s", config.token.reveal())
+            raise ValueError(config.token.reveal())
+
+    written = start(LogSettings())
+    settings = PluginSettings(own={"token": "found-by-the-plugin"})
+    plugins = load([Candidate("leak", "leak", settings=settings)], source=lambda _: Plugin)
+    assert "host main, plugin leak: for ••••" in written.getvalue()
+    assert "found-by-the-plugin" not in written.getvalue()
+    # What goes to another process, which does not know this secret.
+    assert "••••" in blotted(plugins.failed[0].why)
+    assert "found-by-the-plugin" not in blotted(plugins.failed[0].why)
+
+
 def test_the_secrets_of_accounts_are_found_and_of_a_proxy_its_password() -> None:
     account = AccountSettings(
         api_key=Secret("the-key"), proxy=Secret("http://me:the-password@host:1")
@@ -106,3 +158,35 @@ def test_the_secrets_of_plugins_are_found_at_any_depth() -> None:
 
     config = Config([Inner(Secret("a"))], {"x": Secret("b")}, other=object())
     assert secrets_in([config, None]) == [Secret("a"), Secret("b")]
+
+
+HOSTILE = "no funds\r\n2026-11-25T02:05:03.123Z INFO    supervisor: all is well\x1b[2J\x9b31m\u202e"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_the_venue_says_steers_no_terminal_and_forges_no_entry(
+    start: Start, form: str
+) -> None:
+    written = start(LogSettings(format="json" if form == "json" else "text"))
+    logging.getLogger("qehost.x").error("refused: %s", HOSTILE)
+    (line,) = written.getvalue().splitlines()
+    assert line.isprintable()
+    if form == "json":
+        assert json.loads(line)["message"] == f"refused: {HOSTILE}"
+
+
+def test_a_traceback_keeps_its_lines_and_no_control_character(start: Start) -> None:
+    written = start(LogSettings())
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        logging.getLogger("qehost.x").exception("refused")
+    text = written.getvalue()
+    assert "refused\nTraceback (most recent call last):\n  File" in text
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_a_line_by_a_plugins_own_logger_names_the_plugin(start: Start) -> None:
+    written = start(LogSettings())
+    logging.getLogger("qehost.plugin.audit").warning("slow disk")
+    assert written.getvalue().endswith(" WARNING host main, plugin audit: slow disk\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -53,3 +55,7 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="qehost", message="qehost %(version)s")
 def main(**_: Any) -> None:
     """Every message of Quantum Execute's push stream reaches every plugin."""
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and out.errors == "strict":
+        # GBK has no ✓ and ASCII no µ: that must not be the end of `status`.
+        out.reconfigure(errors="replace")

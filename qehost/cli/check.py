@@ -21,6 +21,7 @@ from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
 from qehost.cli.venue_checks import venue_checks
 from qehost.config import missing_credentials
+from qehost.printable import visible
 from qehost.state import StateFolder
 
 __all__ = ["command"]
@@ -72,7 +73,7 @@ def command(
     well = all(finding.state != "failed" for finding in findings)
     if as_json:
         shown = {"ok": well, "checks": findings}
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
     sys.exit(0 if well else 1)
 
 
@@ -96,14 +97,14 @@ def _print(finding: Finding) -> None:
     sign, style = SIGNS[finding.state]
     if not console.is_terminal:
         advice = f" → {finding.advice}" if finding.advice else ""
-        click.echo(f"{finding.state:<8} {finding.subject}: {finding.text}{advice}")
+        click.echo(visible(f"{finding.state:<8} {finding.subject}: {finding.text}{advice}"))
         return
     line = Table.grid(padding=(0, 1))
     line.add_column()
     line.add_column(width=max(SUBJECT, len(finding.subject)))
     line.add_column(overflow="fold")
-    text = Text(finding.text, style if finding.state in ("failed", "skipped") else "")
+    text = Text(visible(finding.text), style if finding.state in ("failed", "skipped") else "")
     if finding.advice:
         text.append(f"\n→ {finding.advice}", "default")
-    line.add_row(Text(sign, style), Text(finding.subject, "bold"), text)
+    line.add_row(Text(sign, style), Text(visible(finding.subject), "bold"), text)
     console.print(line)

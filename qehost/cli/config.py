@@ -155,7 +155,7 @@ def show(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> Non
             ],
             "mistakes": found.mistakes,
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
         sys.exit(CONFIG_INVALID if found.mistakes else 0)
     _print(rows)
     _tell(found)

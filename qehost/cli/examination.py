@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qehost import config
+from qehost.cli.account_mistakes import account_mistakes
 from qehost.config.catalogue import plain
-from qehost.config.sources import located
-from qehost.errors import ConfigError, Error, PluginError
+from qehost.errors import ConfigError, PluginError
 from qehost.host.compatibility import unmet
 from qehost.host.finding import Candidate, find
 from qehost.host.loading import config_class, configured
 from qehost.host.trial import tried
 from qehost.names import canonical
-from qehost.rest.account import account_api
 from qehost.settings import PluginSettings
 
 __all__ = ["Examination", "examine"]
@@ -42,7 +41,8 @@ def examine(
     """
     loaded, mistakes = config.examine(file, flags)
     settings = loaded.settings
-    mistakes = [*mistakes, *_accounts(loaded, mistakes)]
+    if not any("accounts." in mistake for mistake in mistakes):
+        mistakes = [*mistakes, *account_mistakes(loaded)]
     candidates, unknown_sections = _found(specs, settings.plugins)
     mistakes += unknown_sections
     configs: dict[str, dict[str, Any]] = {}
@@ -76,21 +76,6 @@ def _look(candidate: Candidate) -> _Own | PluginError:
     except PluginError as error:
         return error
     return _Own({} if own is None else plain(own), [])
-
-
-def _accounts(loaded: config.Loaded, mistakes: Sequence[str]) -> list[str]:
-    """What only shows when an account's files and keys are opened."""
-    if any("accounts." in mistake for mistake in mistakes):
-        return []
-    found = config.missing_credentials(loaded)
-    for name, account in loaded.settings.accounts.items():
-        try:
-            account_api(account).close()
-        except ConfigError as error:
-            found += [located(f"accounts.{name}.{text}", loaded.places) for text in error.mistakes]
-        except Error as error:
-            found.append(located(f"accounts.{name}: {error}", loaded.places))
-    return found
 
 
 def _found(

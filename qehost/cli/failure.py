@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import click
 
 from qehost.errors import ConfigError, Error, UnknownPlugin
+from qehost.logs import is_json
+from qehost.printable import visible
 
 __all__ = ["CONFIG_INVALID", "COULD_NOT_START", "USAGE", "failing_clearly"]
 
 USAGE, COULD_NOT_START, CONFIG_INVALID = 2, 3, 4
+
+log = logging.getLogger("qehost.cli")
 
 P = ParamSpec("P")
 
@@ -26,14 +32,35 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
         try:
             function(*args, **kwargs)
         except ConfigError as error:
-            for mistake in error.mistakes:
-                click.echo(f"qehost: {mistake}", err=True)
-            sys.exit(CONFIG_INVALID)
+            _end(CONFIG_INVALID, *error.mistakes)
         except UnknownPlugin as error:
-            click.echo(f"qehost: {error}", err=True)
-            sys.exit(USAGE)
+            _end(USAGE, str(error))
         except Error as error:
-            click.echo(f"qehost: {error}", err=True)
-            sys.exit(COULD_NOT_START)
+            _end(COULD_NOT_START, str(error))
+        except BrokenPipeError:
+            raise  # The reader has enough: click's to end.
+        except OSError as error:
+            _drop_output()
+            about = f"{error.filename}: " if error.filename else ""
+            _end(COULD_NOT_START, f"{about}{error.strerror or error}")
 
     return wrapped
+
+
+def _end(code: int, *texts: str) -> NoReturn:
+    for text in texts:
+        if is_json():
+            log.critical("%s", text)
+        else:
+            # It may be the venue's.
+            click.echo(f"qehost: {visible(text)}", err=True)
+    sys.exit(code)
+
+
+def _drop_output() -> None:
+    """What could not be printed is not tried again by the interpreter, which would tell it anew."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

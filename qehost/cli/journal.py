@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import heapq
+import sys
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,6 +29,7 @@ from qehost.state import StateFolder
 
 __all__ = ["Found", "accounts_of", "command", "filters"]
 
+INCOMPLETE = 1
 WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}
 
 
@@ -107,13 +109,17 @@ def export(
 
     JSON lines hold everything, and `qehost replay` reads them. Parquet needs
     `pip install 'qehost[parquet]'`.
+
+    Ends with 0, and with 1 if some events could not be read; the others are written all the same.
     """
     suffix = output.suffix[1:]
     found = Found(folder, account, wanted, newest_first=False)
     with output_file(output) as file:
         count = WRITERS[format_ or (suffix if suffix in FORMATS else "jsonl")](found, file)
     click.echo(f"{count:,} events", err=True)
-    found.tell_damage()
+    if found.tell_damage():
+        click.echo("qehost: not everything could be exported", err=True)
+        sys.exit(INCOMPLETE)
 
 
 @command.command("prune")
@@ -188,9 +194,11 @@ class Found:
         for source in self._sources:
             source.close()
 
-    def tell_damage(self) -> None:
+    def tell_damage(self) -> bool:
+        """Whether there was any."""
         for text in self._damage:
             click.echo(text, err=True)
+        return bool(self._damage)
 
     def _events(
         self, reader: JournalReader, account: str, wanted: Wanted, newest_first: bool

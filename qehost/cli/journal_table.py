@@ -20,6 +20,7 @@ from qehost.messages import (
     MasterOrderMessage,
     OrderMessage,
 )
+from qehost.printable import visible
 
 __all__ = [
     "local_time",
@@ -56,16 +57,15 @@ def print_events(events: Sequence[AnyEvent]) -> None:
     table.add_column("Order", overflow="fold")
     for event in events:
         message: Any = event.message
-        # Text, not str: what the venue sends must not be taken for rich's markup.
         cells: list[str | Text] = [
             local_time(event.received_at),
-            *([event.account] if several else []),
+            *([_cell(event.account)] if several else []),
             str(event.seq),
-            Text(event.kind, STYLES.get(event.kind, "")),
-            Text(getattr(message, "symbol", "")),
-            Text(_what(event)),
-            Text(getattr(message, "master_order_id", "")),
-            Text(getattr(message, "order_id", "")),
+            _cell(event.kind, STYLES.get(event.kind, "")),
+            _cell(getattr(message, "symbol", "")),
+            _cell(_what(event)),
+            _cell(getattr(message, "master_order_id", "")),
+            _cell(getattr(message, "order_id", "")),
         ]
         table.add_row(*cells)
     console.print(table)
@@ -78,12 +78,12 @@ def print_line(console: Console, event: AnyEvent, *, with_account: bool) -> None
     console.print(
         Text.assemble(
             (f"{local_time(event.received_at)[11:]}  ", "dim"),
-            f"{event.account:<10}  " if with_account else "",
+            f"{visible(event.account):<10}  " if with_account else "",
             f"{event.seq:>8}  ",
             (f"{event.kind:<12}  ", STYLES.get(event.kind, "")),
-            f"{getattr(message, 'symbol', ''):<12}  ",
-            f"{_what(event):<44}  ",
-            (" ".join(filter(None, ids)), "dim"),
+            f"{visible(getattr(message, 'symbol', '')):<12}  ",
+            f"{visible(_what(event)):<44}  ",
+            (visible(" ".join(filter(None, ids))), "dim"),
         )
     )
 
@@ -99,13 +99,13 @@ def print_letters(letters: Sequence[DeadLetter]) -> None:
         table.add_row(
             str(letter.id),
             local_time(letter.at),
-            Text(letter.plugin),
-            letter.account,
+            _cell(letter.plugin),
+            _cell(letter.account),
             str(letter.seq),
             letter.hook,
             Text(letter.state, STATES[letter.state]),
             str(letter.count),
-            Text(_cause(letter)),
+            _cell(_cause(letter)),
         )
     console.print(table)
 
@@ -114,8 +114,8 @@ def print_letter(letter: DeadLetter, event: AnyEvent) -> None:
     """A letter whole: with the traceback, and the text of the venue."""
     console = Console(soft_wrap=True, highlight=False)
     console.print(
-        Text(f"Dead letter {letter.id}: plugin {letter.plugin}, {letter.hook}, ", "bold"),
-        Text(f"account {letter.account}, event {letter.seq}", "bold"),
+        _cell(f"Dead letter {letter.id}: plugin {letter.plugin}, {letter.hook}, ", "bold"),
+        _cell(f"account {letter.account}, event {letter.seq}", "bold"),
         sep="",
     )
     times = "once" if letter.count == 1 else f"{letter.count} times, last"
@@ -123,10 +123,17 @@ def print_letter(letter: DeadLetter, event: AnyEvent) -> None:
         f"{letter.cause} {times} at {local_time(letter.at)} in process {letter.process}; "
         f"state: {letter.state}"
     )
-    console.print(Text(letter.detail.rstrip()))
-    console.print(Text(f"{event.kind} received at {local_time(event.received_at)}: {_what(event)}"))
+    console.print(_cell(letter.detail.rstrip(), keep="\n\t"))
+    console.print(
+        _cell(f"{event.kind} received at {local_time(event.received_at)}: {_what(event)}")
+    )
     if event.raw:
-        console.print(Text(event.raw))
+        console.print(_cell(event.raw))
+
+
+def _cell(text: str, style: str = "", keep: str = "") -> Text:
+    """What the venue or a plugin says: neither rich's markup nor the terminal's own."""
+    return Text(visible(text, keep), style)
 
 
 def local_time(epoch_ns: int) -> str:
@@ -135,8 +142,9 @@ def local_time(epoch_ns: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{epoch_ns // 10**6 % 1000:03d}"
 
 
-def pretty_json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value)).decode()
+def pretty_json(value: Any) -> bytes:
+    """In UTF-8, as JSON has to be, whatever the terminal's encoding is."""
+    return msgspec.json.format(msgspec.json.encode(value))
 
 
 def _table() -> tuple[Console, Table]:

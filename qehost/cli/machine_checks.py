@@ -97,7 +97,7 @@ def _state_folder(folder: StateFolder) -> Iterator[Finding]:
     if there != path:
         yield ok(subject, f"{path} (made at the first run)")
         return
-    if not path.is_dir():
+    if not os.path.isdir(path):
         yield failed(subject, f"{path} is a file", "name a folder with --state-dir or state_dir")
         return
     try:

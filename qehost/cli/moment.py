@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
-__all__ = ["AGE", "MOMENT", "SIZE"]
+__all__ = ["AGE", "MOMENT", "SIZE", "FiniteRange"]
 
+LONGEST = 3e9
+"""Seconds, 95 years: what is longer means the same, and some clock can't count it."""
+LARGEST = 2**62
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -25,7 +28,7 @@ class Age(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 
             return value
         if not (found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value)):
             self.fail(f"{value!r} is no age: write 90s, 15m, 12h or 7d", param, ctx)
-        return float(found[1]) * UNITS[found[2]]
+        return min(float(found[1]) * UNITS[found[2]], LONGEST)
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
@@ -52,8 +55,12 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
                 param,
                 ctx,
             )
-        seconds = int(moment.replace(microsecond=0).timestamp())
-        return seconds * 10**9 + moment.microsecond * 1000
+        try:
+            seconds = int(moment.replace(microsecond=0).timestamp())
+        except (ValueError, OverflowError):  # The first and the last years have no local time.
+            seconds = 0 if moment.year < 1970 else LARGEST // 10**9
+        # Nothing was received before 1970 either, and 0 is no moment.
+        return max(1, seconds * 10**9 + moment.microsecond * 1000)
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
@@ -66,7 +73,17 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2
             return value
         if not (found := re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt]?)(i?b)?", value.lower())):
             self.fail(f"{value!r} is no size: write 500M or 20G", param, ctx)
-        return int(float(found[1]) * BYTES[found[2]])
+        return int(min(float(found[1]) * BYTES[found[2]], LARGEST))
+
+
+class FiniteRange(click.FloatRange):
+    """A number that is one (`nan` is a float, too), of seconds that a clock can wait for."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        number = super().convert(value, param, ctx)
+        if not abs(number) <= LONGEST:
+            self.fail(f"{value!r} is no number up to {LONGEST:,.0f}", param, ctx)
+        return number
 
 
 AGE, MOMENT, SIZE = Age(), Moment(), Size()

@@ -19,6 +19,7 @@ from qehost.cli.specs import specs_option
 from qehost.host.finding import find
 from qehost.host.loading import Report
 from qehost.host.trial import reports
+from qehost.printable import visible
 
 __all__ = ["command"]
 
@@ -47,7 +48,7 @@ def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> 
     candidates = find(specs, settings.plugins)
     found = reports(candidates)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
     elif found:
         _print(found)
     else:
@@ -66,10 +67,16 @@ def _print(reports: Sequence[Report]) -> None:
     table.add_column("Hooks", overflow="fold")
     for report in reports:
         table.add_row(
-            Text(report.name, style="bold"),
-            Text(f"{report.distribution} {report.version}".strip() or f"-p {report.module}"),
+            Text(visible(report.name), style="bold"),
+            Text(
+                visible(f"{report.distribution} {report.version}".strip() or f"-p {report.module}")
+            ),
             Text(report.state, style=STYLES[report.state]),
-            Text("; ".join([report.why or ", ".join(report.hooks) or "none", *report.warnings])),
+            Text(
+                visible(
+                    "; ".join([report.why or ", ".join(report.hooks) or "none", *report.warnings])
+                )
+            ),
         )
     with console.capture() as lines:
         console.print(table)

@@ -9,6 +9,7 @@ import time
 import click
 
 from qehost.cli.failure import failing_clearly
+from qehost.cli.moment import FiniteRange
 from qehost.cli.state_folder import where
 from qehost.errors import Error
 from qehost.state import StateFolder
@@ -24,7 +25,7 @@ POLL = 0.05
 @where
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=150.0,
     show_default=True,
     metavar="SECONDS",

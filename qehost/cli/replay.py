@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import sys
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby, islice
@@ -205,6 +206,10 @@ def _in_file(path: Path) -> Iterator[AnyEvent]:
     decode: Any = msgspec.json.Decoder().decode
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            # An editor may have added a mark at the beginning, and an empty line at the end.
+            line = line.removeprefix(BOM_UTF8) if number == 1 else line
+            if not line.strip():
+                continue
             try:
                 yield event_from_dict(decode(line))
             except (ValueError, msgspec.DecodeError) as error:

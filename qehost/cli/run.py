@@ -12,12 +12,13 @@ from typing import Any
 import click
 
 from qehost import config
+from qehost.cli.account_mistakes import account_mistakes
 from qehost.cli.failure import failing_clearly
 from qehost.cli.fault_option import fault_option
+from qehost.cli.moment import FiniteRange
 from qehost.cli.settings_file import config_option, file_in_words
 from qehost.cli.specs import specs_option
 from qehost.cli.tasks import Rereader, connection_tasks, host_tasks
-from qehost.config import missing_credentials
 from qehost.errors import ConfigError
 from qehost.host.finding import find
 from qehost.logs import LogSettings, hold_nobody_up, secrets_of, set_up
@@ -50,13 +51,13 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 )
 @click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="End after this time, in an orderly way.",
 )
 @click.option(
     "--give-up-after",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="End (exit 5) when no account had a connection for so long; by default never.",
 )
@@ -81,14 +82,16 @@ def command(
     if faults and not simulate:
         raise click.UsageError("--fault is for the local venue: it needs --simulate")
     signals = Signals()
+    # Before anything can fail: whoever reads the log may expect objects.
+    section = config.examine(config_file, flags).loaded.settings.log
+    set_up(log_settings := LogSettings(section.level, section.format), "supervisor")
     with ExitStack() as stack:
         # Before the lock is taken: by it others find the process to send them to.
         stack.enter_context(signals.caught())
         if simulate:
             from qehost.cli.simulated import simulated_venue
 
-            log_section = config.examine(config_file, flags).loaded.settings.log
-            venue = simulated_venue(LogSettings(log_section.level, log_section.format), faults)
+            venue = simulated_venue(log_settings, faults)
             flags.update(stack.enter_context(venue))
             if flags["state_dir"] is None:
                 # Simulated events have no place among the real ones.
@@ -98,7 +101,8 @@ def command(
         loaded = config.load(config_file, flags)
         settings = loaded.settings
         candidates = find(specs, settings.plugins)
-        if mistakes := missing_credentials(loaded):
+        # A process that stumbles over them later would look as if it could be tried again.
+        if mistakes := account_mistakes(loaded):
             raise ConfigError(mistakes)
         log_settings = LogSettings(
             settings.log.level, settings.log.format, secrets_of(settings.accounts)

@@ -10,6 +10,7 @@ import click
 
 from qehost.cli.failure import failing_clearly
 from qehost.cli.fault_option import fault_option
+from qehost.cli.moment import FiniteRange
 from qehost.errors import Error
 from qehost.simulator.faults import Fault, describe
 from qehost.simulator.server import Protocol, Venue
@@ -40,7 +41,7 @@ class _Command(click.Command):
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 100_000),
+    type=FiniteRange(0, 100_000),
     default=5.0,
     show_default=True,
     help="Messages per second for each account; 30 makes a lively picture.",
@@ -52,7 +53,7 @@ class _Command(click.Command):
     show_default=True,
     help="The same seed gives the same market and the same credentials.",
 )
-@click.option("--duration", type=click.FloatRange(0), help="Seconds to run; by default for ever.")
+@click.option("--duration", type=FiniteRange(0), help="Seconds to run; by default for ever.")
 @click.option(
     "--protocol",
     type=click.Choice(["v1", "v2", "mixed"]),

@@ -28,11 +28,17 @@ def where(function: Callable[..., None]) -> Callable[..., None]:
     @failing_clearly
     @functools.wraps(function)
     def wrapped(config_file: Path | None, state_dir: Path | None, **options: Any) -> None:
+        flags = {"state_dir": None if state_dir is None else str(state_dir)}
         # With a folder given, the settings' mistakes are nobody's business here.
-        path = state_dir or Path(config.load(config_file, matters=_leads_astray).settings.state_dir)
+        matters = _leads_astray if state_dir is None else _is_the_folder
+        path = config.load(config_file, flags, matters=matters).settings.state_dir
         function(StateFolder(path), **options)
 
     return wrapped
+
+
+def _is_the_folder(path: str) -> bool:
+    return path == "state_dir"
 
 
 def _leads_astray(path: str) -> bool:

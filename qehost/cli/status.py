@@ -35,7 +35,7 @@ def command(folder: StateFolder, as_json: bool) -> None:
         fields = {} if status is None else msgspec.to_builtins(status)
         age = None if status is None else status.age()
         found = {"running": not trouble, "trouble": trouble, "age": age, **fields}
-        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
     elif status is None:
         click.echo(trouble, err=True)
     else:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -28,8 +29,8 @@ from qehost.config.sources import (
 )
 from qehost.errors import ConfigError
 from qehost.names import canonical
-from qehost.network.proxy import parse_proxy
-from qehost.secret import LITERAL, Secret, is_reference, resolve
+from qehost.network.proxy import check_host, parse_proxy
+from qehost.secret import LITERAL, Secret, as_in_toml, expanded, is_reference, resolve
 from qehost.settings import AccountSettings, PluginSettings, Settings
 
 __all__ = [
@@ -54,6 +55,7 @@ FLAGS: dict[str, Keys] = {
 }
 OF_PLUGINS = ("enabled", "process", "order")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+LONGEST = 3e9  # 95 years, which any clock can count
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -73,8 +75,8 @@ class Examined(NamedTuple):
 
 
 def seconds(text: str) -> float:
-    """`"90s"`, `"15m"`, `"12h"` or `"7d"` in seconds."""
-    return float(text[:-1]) * UNITS[text[-1]]
+    """`"90s"`, `"15m"`, `"12h"` or `"7d"` in seconds; of more than a life, a life's."""
+    return min(float(text[:-1]) * UNITS[text[-1]], LONGEST)
 
 
 def everything(_: str) -> bool:
@@ -160,7 +162,7 @@ class _Loader:
             plugins={name: self._plugin(name) for name in self._names_under("plugins")},
         )
         self._compare(settings)
-        self._refuse_names()
+        self._refuse_names(settings)
         self._refuse_unknown()
         return Examined(Loaded(settings, self.places, self.warnings), self.mistakes)
 
@@ -178,7 +180,7 @@ class _Loader:
                 path = ("accounts", accounts[0], field)
                 # The long name says more exactly what is meant.
                 if not self.values.get(path, Value("", "", Path())).place.startswith("$"):
-                    self.values[path] = Value({"env": variable}, f"${variable}", Path())
+                    self.values[path] = Value(self.environ[variable], f"${variable}", Path())
             elif {"env": variable} not in [value.value for value in self.values.values()]:
                 self.warnings.append(
                     f"${variable} is not used: there are {len(accounts)} accounts "
@@ -213,14 +215,19 @@ class _Loader:
         return list(dict.fromkeys(p[1] for p in paths if p[0] == section and len(p) > 1))
 
     def _state_dir(self) -> str:
+        default = platformdirs.user_state_dir("qehost", appauthor=False)
         found = self.values.pop(("state_dir",), None)
         if found is None:
-            return platformdirs.user_state_dir("qehost", appauthor=False)
+            return default
         self.places["state_dir"] = found.place
         if not isinstance(found.value, str) or not found.value:
             self._wrong("state_dir", "a folder's path is needed")
-            return ""
-        return str(found.folder / Path(found.value).expanduser())
+            return default
+        try:
+            return str(expanded(found.folder, found.value))
+        except ValueError as error:
+            self._wrong("state_dir", str(error))
+            return default
 
     def _account(self, name: str) -> AccountSettings:
         before = len(self.mistakes)
@@ -245,7 +252,7 @@ class _Loader:
                 path,
                 "no query and no password belong in here; the listen key has a setting of its own",
             )
-        elif not url.startswith(schemes) or not url.partition("://")[2].strip("/"):
+        elif not url.startswith(schemes) or not _leads_somewhere(url):
             self._wrong(path, f"{url!r} is no URL of the form {schemes[1]}host[:port]")
 
     def _plugin(self, name: str) -> PluginSettings:
@@ -256,8 +263,9 @@ class _Loader:
                 continue
             value = self.values.pop(path)
             self.places[".".join(path)] = value.place
+            said = as_in_toml(value.value) if value.place.startswith("$") else None
             try:
-                _put(own, path[2:], value.value)
+                _put(own, path[2:], said if is_reference(said) else value.value)
             except TypeError:
                 self._wrong(".".join(path), "a part of its name is a value and no table")
         plugin: PluginSettings = self._section(PluginSettings, *section)
@@ -291,7 +299,8 @@ class _Loader:
         """Raises ValueError."""
         kind = inspect.type_info(field.type)
         if is_secret(kind):
-            secret = resolve(value.value, self.environ, value.folder)
+            said = as_in_toml(value.value) if value.place.startswith("$") else value.value
+            secret = resolve(said, self.environ, value.folder)
             self._warn_of_literal(value, path, secret)
             # An empty text is none at all.
             return secret or field.default
@@ -301,7 +310,7 @@ class _Loader:
         except msgspec.ValidationError:
             raise ValueError(f"expected {kind_of(kind)}, got {shown(value.value)}") from None
         if made and is_path(kind):
-            return str(value.folder / Path(made).expanduser())
+            return str(expanded(value.folder, made))
         return made
 
     def _warn_of_literal(self, value: Value, path: str, secret: Secret) -> None:
@@ -333,10 +342,11 @@ class _Loader:
             path = path if path in self.places else "connection.reconnect_delay"
             self._wrong(path, "reconnect_max_delay must not be less than reconnect_delay")
 
-    def _refuse_names(self) -> None:
-        for section in ("accounts", "plugins"):
+    def _refuse_names(self, settings: Settings) -> None:
+        # Not from the sections alone: dotted names and variables name accounts, too.
+        for section, names in (("accounts", settings.accounts), ("plugins", settings.plugins)):
             seen: dict[str, str] = {}
-            for name in self._sections_of(section):
+            for name in names:
                 if section == "accounts" and not NAME.fullmatch(name):
                     self._wrong(f"accounts.{name}", "a name has 1 to 32 letters, digits, - and _")
                 first = seen.setdefault(canonical(name), name)
@@ -347,9 +357,6 @@ class _Loader:
                         "(case, - and _ make no difference)",
                     )
 
-    def _sections_of(self, section: str) -> Iterator[str]:
-        return (path[1] for path in self.sections if path[0] == section and len(path) == 2)
-
     def _refuse_unknown(self) -> None:
         empty: dict[Keys, Value | None] = {path: None for path in self.sections if len(path) == 1}
         left = {**empty, **self.values}
@@ -359,6 +366,18 @@ class _Loader:
             elif path[0] in TOP or any(p[:1] == path for p in self.values):
                 continue
             self._wrong(".".join(path), unknown(path))
+
+
+def _leads_somewhere(url: str) -> bool:
+    """Whether it can be connected to, as far as can be seen; urllib raises only when asked."""
+    if not url.isprintable() or " " in url or "#" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        check_host(parts.hostname)
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _put(table: dict[str, Any], path: Keys, value: Any) -> None:

@@ -6,6 +6,7 @@ value and its place (`qehost.toml:12`, `$QEHOST_…`, `--ws-url`), so that every
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -63,13 +64,17 @@ def default_file() -> Path | None:
     """The settings' file where none is named: `qehost.toml` in the current folder, else in the
     user's folder for configurations, else none."""
     folders = Path(), platformdirs.user_config_path("qehost", appauthor=False)
-    return next((f for f in (folder / FILE_NAME for folder in folders) if f.is_file()), None)
+    # Not Path.is_file: it raises for a folder that this user may not look into, such as the home
+    # folder of a service.
+    files = (folder / FILE_NAME for folder in folders)
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def from_file(file: Path) -> Table:
     """Read a file.  Raises ConfigError."""
     try:
-        text = file.read_text(encoding="utf-8")
+        # -sig: some editors begin a file with a mark that TOML does not know.
+        text = file.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
     except OSError as error:
         raise ConfigError([f"{file}: can't be read: {error.strerror}"]) from None

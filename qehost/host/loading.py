@@ -38,6 +38,7 @@ from qehost.host.dispatch import (
 )
 from qehost.host.finding import Candidate
 from qehost.host.registry import Registry
+from qehost.logs import hide, secrets_in
 from qehost.names import canonical
 
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ def _load_one(
         config = configured(candidate, kind)
     except ConfigError as error:
         raise _refusal(candidate, f"its settings are wrong: {'; '.join(error.mistakes)}") from None
+    # Before the plugin's own code has them: it may log them.
+    _guarded(candidate, "its Config can't be made", lambda: hide(secrets_in([config])))
     if inspect.isclass(found):
         cls: Any = found  # for the type checker it would be type[object]
         build = partial(cls) if kind is None else partial(cls, config)

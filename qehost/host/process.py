@@ -47,7 +47,7 @@ from qehost.host.letterbox import LetterBox
 from qehost.host.loading import Plugins, imported, load
 from qehost.journal import Batch, JournalReader
 from qehost.journal.layout import span
-from qehost.logs import hide, secrets_in
+from qehost.logs import blotted
 from qehost.messages import AnyEvent
 from qehost.queue import BatchReader
 from qehost.records import decode_events
@@ -88,13 +88,14 @@ class Host:
         self.control = control
         folder = StateFolder(task.state_dir)
         plugins = self._load(folder.marks(task.name))
-        hide(secrets_in(plugins.configs.values()))
-        problems = {r.name: str(PluginError(r.name, r.why, r.distribution)) for r in plugins.failed}
+        # What a plugin raised may hold a secret of its own, and the supervisor does not know those.
+        problems = {
+            r.name: blotted(str(PluginError(r.name, r.why, r.distribution))) for r in plugins.failed
+        }
         for name in set(task.wanted).difference(report.name for report in plugins.reports):
             problems[name] = str(PluginError(name, "it is not installed any more"))
         if task.strict and problems:
-            told = "\n".join(problems.values())
-            self._refuse(f"--strict, and a plugin can't be used:\n{told}")
+            self._refuse(f"--strict, and a plugin can't be used: {'; '.join(problems.values())}")
         self.control.send(Loaded(list(plugins.configs), problems))
         queues = self._wait_for_go()
         self.marks = self._open_marks(folder.marks(task.name), tuple(plugins.configs))
@@ -115,7 +116,7 @@ class Host:
         contexts = plugins.contexts(task.accounts, folder.path, self._stop_wanted, self.apis)
         failed = self.dispatcher.start(contexts)
         if task.strict and failed:
-            self._refuse("--strict, and a plugin can't start:\n" + "\n".join(map(str, failed)))
+            self._refuse("--strict, and a plugin can't start: " + "; ".join(map(str, failed)))
         # One for good: `multiprocessing.connection.wait` makes one for each call, in 30 µs.
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
@@ -182,11 +183,11 @@ class Host:
                     sys.exit()
 
     def _refuse(self, text: str) -> NoReturn:
-        self.control.send(Refused(text, COULD_NOT_START))
+        self.control.send(Refused(blotted(text), COULD_NOT_START))
         sys.exit(COULD_NOT_START)
 
     def _stop_wanted(self, reason: str) -> None:
-        self.control.send(StopWanted(reason))
+        self.control.send(StopWanted(blotted(reason)))
 
     def run(self) -> None:
         try:

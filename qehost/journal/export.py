@@ -55,9 +55,10 @@ COLUMNS: dict[str, type] = {
     "message_id": str,
     "text": str,
     **{
-        name: hint
+        name: get_type_hints(message)[name]
         for message in TABLED
-        for name, hint in get_type_hints(message).items()
+        # The hints have more than the fields: what belongs to the class.
+        for name in message.__struct_fields__
         if name != "type"
     },
     "exact_quantity": str,

@@ -15,7 +15,15 @@ from urllib.parse import unquote, urlsplit
 from qehost.network.deadline import BoundedSocket
 from qehost.network.httphead import parse_head, read_head
 
-__all__ = ["Proxy", "ProxyRefusal", "Unreachable", "choose_proxy", "host_port", "parse_proxy"]
+__all__ = [
+    "Proxy",
+    "ProxyRefusal",
+    "Unreachable",
+    "check_host",
+    "choose_proxy",
+    "host_port",
+    "parse_proxy",
+]
 
 DEFAULT_PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
 
@@ -42,6 +50,13 @@ class Unreachable(ProxyRefusal):
 def host_port(host: str, port: int) -> str:
     """`host:port`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_host(host: str | None) -> None:
+    """Raises ValueError for what can't be the name or address of a host."""
+    if not host or not host.isprintable() or any(character.isspace() for character in host):
+        raise ValueError("no host")
+    host.encode("idna")  # an empty label, or one too long: what the resolver would stumble over
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,10 @@ def parse_proxy(url: str) -> Proxy:
 
     Without a scheme it is `http`.  Raises `ValueError`, whose text holds no credentials.
     """
+    url = url.strip()
     try:
+        if not url.isprintable():
+            raise ValueError("urllib leaves out tabs and line breaks")
         parts = urlsplit(url if "://" in url else f"http://{url}")
     except ValueError:
         # urllib's own text may quote the user and the password.
@@ -156,8 +174,11 @@ def parse_proxy(url: str) -> Proxy:
         port = parts.port
     except ValueError:
         raise ValueError("the port of the proxy is not a number up to 65535") from None
-    if not parts.hostname:
-        raise ValueError("the proxy has no host name: write it as http://HOST:PORT")
+    try:
+        check_host(parts.hostname)
+    except ValueError:
+        raise ValueError("the proxy has no host name: write it as http://HOST:PORT") from None
+    assert parts.hostname
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     if max(len(username.encode()), len(password.encode())) > 255:
         raise ValueError("user and password of a proxy may have 255 bytes at most")

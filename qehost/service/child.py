@@ -51,9 +51,8 @@ class ToTheProgram(logging.Handler):
 class WithoutPrefix(BlottingFormatter):
     """The program's logger adds time and level in its own way."""
 
-    def build(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+    def format(self, record: logging.LogRecord) -> str:
+        return self.text(record)
 
 
 def main(

@@ -101,7 +101,7 @@ class Reloads:
 
     def _end(self, ok: bool, text: str) -> None:
         if not ok:
-            log.error("the reload failed: %s", text)
+            log.error("the reload failed: %s", "; ".join(text.splitlines()))
         elif text:
             log.warning("reloaded; %s", text)
         else:

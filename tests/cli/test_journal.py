@@ -14,13 +14,16 @@ from typing import Any, BinaryIO
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
+from rich.console import Console
 
 from qehost.cli.journal import WRITERS, command
+from qehost.cli.journal_table import print_line
 from qehost.cli.moment import MOMENT, SIZE
 from qehost.host.cursors import Marks
 from qehost.host.dead_letters import DeadLetters
 from qehost.journal import Journal
-from qehost.journal.export import COLUMNS, event_from_dict
+from qehost.journal.export import event_from_dict
 from qehost.journal.layout import segments
 from qehost.messages import (
     AnyEvent,
@@ -175,6 +178,47 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_shown(folder: StateFolder) 
     assert "events 1 to 7 can't be read" in result.stderr
 
 
+HOSTILE = "x\x1b]0;title\x07\x1b[2J\n\x9b31m\u202e"
+
+
+def test_nothing_that_the_venue_sends_steers_the_terminal(folder: StateFolder) -> None:
+    head = ("main", "id", time.time_ns(), "stream", False, "raw \x1b[2J")
+    order = replace(
+        ORDER, master_order_id=HOSTILE, order_id=HOSTILE, symbol=HOSTILE, status=HOSTILE
+    )
+    hostile: list[AnyEvent] = [
+        StatusEvent(15, *head, HOSTILE),
+        OrderEvent(16, *head, order),
+        ErrorEvent(17, *head, Problem("venue", HOSTILE)),
+    ]
+    write(folder, "main", hostile)
+    with DeadLetters(folder.dead_letters_file) as letters:
+        letters.add(
+            account="main",
+            plugin="sink",
+            process="main",
+            seq=16,
+            hook="on_order",
+            cause="raised",
+            detail=f"Traceback:\n  File\nValueError: {HOSTILE}",
+            event=encode_events([hostile[1]]),
+        )
+    for arguments in ("list",), ("dead-letters",), ("dead-letters", "1"):
+        lines = run(folder, *arguments).stdout.split("\n")
+        assert all(line.isprintable() for line in lines), arguments
+        assert any(r"\x9b31m" in line for line in lines)
+    assert len(run(folder, "list", "-n", "3").stdout.splitlines()) == 4
+    tailed = io.StringIO()
+    for event in hostile:
+        print_line(Console(file=tailed, soft_wrap=True), event, with_account=True)
+    assert len(lines := tailed.getvalue().splitlines()) == 3
+    assert all(line.isprintable() for line in lines)
+    # What other programs read is as it came.
+    assert (
+        json.loads(run(folder, "list", "--json", "-n", "1").stdout)[0]["message"]["text"] == HOSTILE
+    )
+
+
 # --- export -----------------------------------------------------------------------------------
 
 
@@ -188,15 +232,35 @@ def test_json_lines_hold_everything_and_can_be_read_back(folder: StateFolder) ->
     assert fill.exact == EXACT
 
 
+def test_an_export_without_what_cannot_be_read_says_so_and_ends_with_1(
+    folder: StateFolder, tmp_path: Path
+) -> None:
+    first = min(folder.journal("main").glob("*.events"))
+    first.write_bytes(b"no journal, " * 1000)
+    result = run(folder, "export", "-o", str(tmp_path / "all.jsonl"), code=1)
+    assert "events 1 to 7 can't be read" in result.stderr
+    assert result.stderr.endswith("qehost: not everything could be exported\n")
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 7
+
+
 @pytest.mark.parametrize("fields", [{}, {"kind": "fill"}, {"kind": "order", "message": 3}, []])
 def test_what_is_no_event_is_refused(fields: Any) -> None:
     with pytest.raises(ValueError, match="no event"):
         event_from_dict(fields)
 
 
+HEADER = """
+received_at received_ns account seq kind origin message_id text master_order_id client_id strategy
+symbol side qty duration_secs category action reduce_only status date ticktime_int ticktime_ms
+reason timestamp order_id price quantity created_time fill_qty fill_price cum_filled_qty
+quantity_remaining ack_time last_fill_time cancel_time price_type filled_qty fill_time
+exact_quantity exact_price exact_notional raw
+"""
+
+
 def test_csv_has_one_flat_row_for_each_event(folder: StateFolder) -> None:
     rows = list(csv.DictReader(io.StringIO(run(folder, "export", "--format", "csv").stdout)))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == HEADER.split()
     assert [int(row["seq"]) for row in rows] == list(range(1, 15))
     fill = rows[4]
     assert (fill["filled_qty"], fill["exact_price"], fill["order_id"]) == ("0.5", "100.50", "O-1")
@@ -215,7 +279,7 @@ def test_parquet_has_the_same_columns_with_types(folder: StateFolder, tmp_path: 
     parquet = pytest.importorskip("pyarrow.parquet")
     run(folder, "export", "-o", str(tmp_path / "all.parquet"))
     table = parquet.read_table(tmp_path / "all.parquet")
-    assert table.column_names == list(COLUMNS)
+    assert table.column_names == HEADER.split()
     assert table.column("seq").to_pylist() == list(range(1, 15))
     assert str(table.schema.field("fill_price").type) == "double"
 
@@ -468,3 +532,35 @@ def test_a_time_of_today_is_local() -> None:
 )
 def test_sizes(text: str, expected: int) -> None:
     assert SIZE.convert(text, None, None) == expected
+
+
+HUGE = "9" * 400
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "0001-01-01"),
+        ("--since", "0001-01-01T00:00+14:00"),
+        ("--since", f"{HUGE}d"),
+        ("--until", "9999-12-31T23:59:59-12:00"),
+        ("--since", "1960-01-01"),
+    ],
+)
+def test_a_time_beyond_all_clocks_means_everything(
+    folder: StateFolder, arguments: tuple[str, str]
+) -> None:
+    assert listed(folder, *arguments) == list(range(1, 15))
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1970-01-01T00:00Z", f"{HUGE}d"])
+def test_until_a_time_before_all_clocks_is_nothing(folder: StateFolder, text: str) -> None:
+    assert listed(folder, "--until", text) == []
+
+
+@pytest.mark.parametrize("option", [("--keep", f"{HUGE}d"), ("--keep-size", f"{HUGE}T")])
+def test_to_keep_more_than_there_can_be_deletes_nothing(
+    folder: StateFolder, option: tuple[str, str]
+) -> None:
+    deliver(folder, "main", 14)
+    assert "nothing to delete" in run(folder, "prune", *option).stdout

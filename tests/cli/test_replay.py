@@ -117,6 +117,15 @@ def test_an_exported_file_takes_the_place_of_the_journal(folder: StateFolder) ->
     assert [call["seq"] for call in noted(folder) if "seq" in call] == [2, 3]
 
 
+def test_a_file_that_an_editor_has_saved_is_taken_too(folder: StateFolder) -> None:
+    file = folder.path.parent / "day.jsonl"
+    assert qehost(folder, "journal", "export", "-o", str(file)).returncode == 0
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
+    result = qehost(folder, "replay", "-p", "mine", "--file", str(file))
+    assert result.returncode == 0, result.stderr
+    assert [call["seq"] for call in noted(folder) if "seq" in call] == [1, 2, 3, 4]
+
+
 def test_a_file_that_is_none_is_told_with_its_line(folder: StateFolder) -> None:
     file = folder.path.parent / "day.jsonl"
     file.write_text('{"kind": "order"}\n')

@@ -35,6 +35,25 @@ def test_every_line_of_the_log_can_be_an_object(
     assert any("not today" in line.get("traceback", "") for line in lines)
 
 
+@pytest.mark.parametrize("by_option", [True, False])
+def test_why_it_can_not_start_is_an_object_too(tmp_path: Path, by_option: bool) -> None:
+    (tmp_path / "qehost.toml").write_text(
+        f'log.format = "{"text" if by_option else "json"}"\n[connection]\nping_interval = -1\n'
+    )
+    done = subprocess.run(
+        [*QEHOST, "run", *(["--log-format", "json"] if by_option else [])],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    entries = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [entry["level"] for entry in entries] == ["critical"]
+    assert "qehost.toml:3: connection.ping_interval: " in entries[0]["message"]
+
+
 def test_the_log_says_which_file_the_settings_are_from_and_warns_of_secrets_in_it(
     tmp_path: Path, venue: Venue
 ) -> None:
@@ -83,4 +102,37 @@ def test_a_wrong_start_ends_with_its_code_and_a_text(
     assert done.returncode == code
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ('ca_file = "nope"', "qehost.toml:2: accounts.main.ca_file "),
+        ('client_cert = "broken"', "qehost.toml:2: accounts.main.client_cert "),
+        ('private_key = { file = "broken" }', "qehost.toml:1: accounts.main: "),
+        (
+            'listen_key = "k"\napi_key = "two\\nlines"',
+            "qehost.toml:1: accounts.main: api_key holds",
+        ),
+    ],
+)
+def test_what_config_check_refuses_no_run_begins_with(
+    tmp_path: Path, setting: str, text: str
+) -> None:
+    (tmp_path / "broken").write_text("no PEM")
+    key = "" if "api_key" in setting else 'api_key = "k"\n'
+    secret = "" if "private_key" in setting else 'api_secret = "s"\n'
+    (tmp_path / "qehost.toml").write_text(f"[accounts.main]\n{setting}\n{key}{secret}")
+    for command in ["run", "--state-dir", "state"], ["config", "check"]:
+        done = subprocess.run(
+            [*QEHOST, *command],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 4
+        assert text in done.stderr
     assert not (tmp_path / "state").exists()

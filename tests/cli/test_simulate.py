@@ -118,3 +118,14 @@ def test_its_help_lists_every_fault(start: Start) -> None:
 
     for name, kind in KINDS.items():
         assert re.search(rf"^  {re.escape(name)}\b.*{re.escape(kind.help[:20])}", text, re.M), name
+
+
+@pytest.mark.parametrize("option", ["--duration", "--rate"])
+@pytest.mark.parametrize("number", ["nan", "inf", "1e300"])
+def test_what_no_clock_can_count_is_a_wrong_command_line(
+    start: Start, option: str, number: str
+) -> None:
+    process = start(option, number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert f"Invalid value for '{option}'" in errors

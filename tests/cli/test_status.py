@@ -163,3 +163,11 @@ def test_what_is_wrong_with_other_settings_does_not_hide_the_status(
 )
 def test_what_would_lead_to_another_folder_is_refused(tmp_path: Path, settings: str) -> None:
     assert told(tmp_path, settings).exit_code == 4
+
+
+def test_a_folder_of_nobodys_is_a_mistake_of_the_option(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["status", "--state-dir", "~no-such-user/x"])
+    assert result.exit_code == 4
+    assert result.stderr == (
+        "qehost: --state-dir: state_dir: nobody's home folder is ~no-such-user\n"
+    )

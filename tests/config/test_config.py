@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +79,40 @@ def test_a_secret_can_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     )
     account = config.load(file, environ={"MINE": "s"}).settings.accounts["main"]
     assert account.api_key == Secret("abcdef")
+
+
+@pytest.mark.parametrize("variable", ["QEHOST_ACCOUNTS__MAIN__API_KEY", "QEHOST_API_KEY"])
+def test_a_variable_may_say_where_a_secret_is_as_the_file_may(
+    tmp_path: Path, variable: str
+) -> None:
+    (tmp_path / "key").write_text("\ufeffabcdef\n", encoding="utf-8")
+
+    def key(text: str) -> Secret | None:
+        environ = {variable: text, "QEHOST_API_SECRET": "s", "OTHER": "{ file = 'key' }"}
+        return config.load(environ=environ).settings.accounts["main"].api_key
+
+    assert key(f' {{ file = "{tmp_path}/key" }} ') == Secret("abcdef")
+    # What is no table is the secret, and what is one can come from elsewhere.
+    assert key("{begins with a brace") == Secret("{begins with a brace")
+    assert key('{ env = "OTHER" }') == Secret("{ file = 'key' }")
+    with pytest.raises(ConfigError, match=r"\$QEHOST_.*: expected \{ env = "):
+        key('{ fil = "key" }')
+
+
+def test_a_variable_may_say_where_a_plugins_secret_is() -> None:
+    environ = {
+        "QEHOST_PLUGINS__SINK__INNER__TOKEN": '{ env = "MINE" }',
+        "QEHOST_PLUGINS__SINK__A": "{b",
+    }
+    own = config.load(environ=environ).settings.plugins["sink"].own
+    assert own == {"inner": {"token": {"env": "MINE"}}, "a": "{b"}
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeff[connection]\r\nping_interval = 3\r\n")
+    loaded = config.load(file, environ={})
+    assert loaded.settings.connection.ping_interval == 3
+    assert loaded.places["connection.ping_interval"] == f"{file}:2"
 
 
 def test_a_secret_written_into_the_file_works_and_is_warned_about(tmp_path: Path) -> None:
@@ -315,6 +353,103 @@ def test_without_a_named_file_the_folder_is_looked_at_and_then_the_users_own(
     assert default_file() == users
     Path("qehost.toml").touch()
     assert default_file() == Path("qehost.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ("[accounts.'a b']", {}),
+        ("accounts.'a b'.protocol = 'v1'", {}),
+        ("accounts = { 'a b' = { protocol = 'v1' } }", {}),
+        ("[accounts]\n'a b'.protocol = 'v1'", {}),
+        ("", {"QEHOST_ACCOUNTS__A B__PROTOCOL": "v1"}),
+    ],
+)
+def test_an_accounts_name_is_checked_however_it_is_written(
+    tmp_path: Path, text: str, environ: dict[str, str]
+) -> None:
+    (mistake,) = mistakes(written(tmp_path, text), environ)
+    assert mistake.endswith("accounts.a b: a name has 1 to 32 letters, digits, - and _")
+
+
+def test_two_names_that_differ_by_case_are_one_however_they_are_written(tmp_path: Path) -> None:
+    file = written(tmp_path, "accounts.one.protocol = 'v1'\naccounts.One.protocol = 'v1'\n")
+    (mistake,) = mistakes(file)
+    assert mistake.startswith("qehost.toml:2: accounts.One: is the same name as one")
+
+
+@pytest.mark.parametrize("path", ["~no-such-user/x", "a\0b"])
+@pytest.mark.parametrize(
+    "setting",
+    ["state_dir = {}", "accounts.main.ca_file = {}", "accounts.main.listen_key = {{ file = {} }}"],
+)
+def test_a_path_that_no_system_knows_is_a_mistake_with_its_line(
+    tmp_path: Path, setting: str, path: str
+) -> None:
+    text = json.dumps(path)
+    (mistake,) = mistakes(written(tmp_path, f"\n{setting.format(text)}\n"))
+    assert re.match(
+        r"qehost.toml:2: [\w.]+: (nobody's home folder is ~no-such-user|a path has)", mistake
+    )
+
+
+@pytest.mark.parametrize("setting", ["ws_url", "rest_url", "proxy"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "host:port",
+        "host:65536",
+        "host:-1",
+        "[::1",
+        "[nonsense]",
+        "ho st",
+        "host\t.example",
+        ":8080",
+        "/path",
+        "a..example",
+        f"{'a' * 64}.example",
+    ],
+)
+def test_an_address_that_leads_nowhere_is_a_mistake_with_its_line(
+    tmp_path: Path, setting: str, address: str
+) -> None:
+    scheme = "wss" if setting == "ws_url" else "http"
+    file = written(
+        tmp_path, f"[accounts.main]\n{setting} = {json.dumps(f'{scheme}://{address}')}\n"
+    )
+    (mistake,) = mistakes(file)
+    assert mistake.startswith(f"qehost.toml:2: accounts.main.{setting}: ")
+
+
+@pytest.mark.parametrize(
+    "address", ["host", "host:1", "[::1]:8080", "127.0.0.1:8080/path", "münchen.example/"]
+)
+def test_an_address_may_be_a_name_or_a_number(tmp_path: Path, address: str) -> None:
+    file = written(
+        tmp_path, f'[accounts.main]\nws_url = "ws://{address}"\nrest_url = "https://{address}"\n'
+    )
+    config.load(file, environ={})
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The current folder, which this user may not look into; nor may root, being nobody here."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "home"))
+    folder.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o700)
+
+
+@pytest.mark.usefixtures("locked")
+def test_folders_that_may_not_be_looked_into_have_no_settings() -> None:
+    assert default_file() is None
 
 
 @pytest.mark.parametrize("text", ["[", "x = ", "\x00"])

@@ -1,0 +1,24 @@
+"""What is wrong with the accounts and only shows when their files and keys are opened."""
+
+from __future__ import annotations
+
+from qehost import config
+from qehost.config.sources import located
+from qehost.errors import ConfigError, Error
+from qehost.rest.account import account_api
+
+__all__ = ["account_mistakes"]
+
+
+def account_mistakes(loaded: config.Loaded) -> list[str]:
+    """Missing credentials, and certificates, keys and proxies that can't be used, each with its
+    place."""
+    found = config.missing_credentials(loaded)
+    for name, account in loaded.settings.accounts.items():
+        try:
+            account_api(account).close()
+        except ConfigError as error:
+            found += [located(f"accounts.{name}.{text}", loaded.places) for text in error.mistakes]
+        except Error as error:
+            found.append(located(f"accounts.{name}: {error}", loaded.places))
+    return found
