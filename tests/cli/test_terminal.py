@@ -10,6 +10,10 @@ import pytest
 from terminal import shown
 
 from qehost.cli.status_screen import screen
+from qehost.host.dead_letters import DeadLetters
+from qehost.journal import Journal
+from qehost.messages import AnyEvent, OrderEvent, OrderMessage, StatusEvent
+from qehost.records import encode_events
 from qehost.state import StateFolder
 from qehost.status import (
     CallStatus,
@@ -26,6 +30,7 @@ WIDTHS = (60, 80, 100, 120, 200)
 ACCOUNT = "desk-hong-kong-derivatives-00001"
 PLUGIN = "large-fills-of-the-whole-desk-01"
 PROCESS = "slow-archive-process-00000000001"
+MASTER, ORDER = "mo_1764036000000000001", "o_1764036000000000412"
 
 
 @pytest.fixture
@@ -156,3 +161,67 @@ def test_columns_of_the_status_that_find_no_room_are_named(columns: int) -> None
     text = "\n".join(line.plain for line in screen(large(time.time()), "", columns))
     for heading in ("Pid", "Pong", "Event", "Message", "Restarts", "Calls", "p50", "p99", "Busy"):
         assert heading in text
+
+
+# --- the journal ------------------------------------------------------------------------------
+
+
+def events(account: str) -> list[AnyEvent]:
+    order = OrderMessage(
+        *("order", MASTER, ORDER, "1000000PEPEUSDT", "SPOT", "BUY", 97_123.45, 123_456.5),
+        *("PARTIALLY_FILLED", 1, 0.5, 97_123.45, 0.51234567, 1.5, 1, 1, 0, "LIMIT", "", 1000),
+    )
+    at = 1_764_036_000 * 10**9
+    return [
+        StatusEvent(123_456_788, account, "id-1", at, "stream", False, "raw", "a word " * 30),
+        OrderEvent(123_456_789, account, "id-2", at, "stream", False, "raw", order),
+    ]
+
+
+def write(folder: StateFolder, account: str) -> None:
+    batch = events(account)
+    with Journal(folder.journal(account)) as journal:
+        journal.append(encode_events(batch), batch[0].seq, batch[-1].seq, 0, batch[-1].received_at)
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_the_list_has_a_line_an_event_and_its_ids_can_be_copied(
+    folder: StateFolder, columns: int
+) -> None:
+    for account in (ACCOUNT, "b"):
+        write(folder, account)
+    lines = shown(columns, ["journal", "list", "--state-dir", folder.path], folder.path)
+    headings = ["Time", "Account", "Seq", "Kind", "Symbol", "What", "Master", "order", "Order"]
+    assert lines[0].split() == headings
+    assert len(lines) == 1 + 4
+    for line in lines[1:]:
+        *_, master, order = line.split()
+        assert (" order " not in line) or (master, order) == (MASTER, ORDER)
+    assert sum(" order " in line for line in lines[1:]) == 2
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_a_dead_letter_shows_its_id_its_plugin_and_its_cause_whole(
+    folder: StateFolder, columns: int
+) -> None:
+    why = "ValueError: the database is locked, and /a/path/of/it/that/is/long"
+    with DeadLetters(folder.dead_letters_file) as letters:
+        letters.add(
+            account=ACCOUNT,
+            plugin=PLUGIN,
+            process=PROCESS,
+            seq=123_456_789,
+            hook="on_master_order",
+            cause="raised",
+            detail=f"Traceback …\n{why}",
+            event=encode_events(events(ACCOUNT)[1:]),
+        )
+    lines = shown(columns, ["journal", "dead-letters", "--state-dir", folder.path], folder.path)
+    words = " ".join(lines).split()
+    place = words.index(PLUGIN)
+    assert words[place - 3] == "1"
+    assert words[place:] == [
+        *(PLUGIN, ACCOUNT, "123456789", "on_master_order", "dead", "1"),
+        *("raised:", *why.split()),
+    ]
+    assert max(map(len, lines)) <= columns
