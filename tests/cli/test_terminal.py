@@ -225,3 +225,61 @@ def test_a_dead_letter_shows_its_id_its_plugin_and_its_cause_whole(
         *("raised:", *why.split()),
     ]
     assert max(map(len, lines)) <= columns
+
+
+# --- settings and plugins ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with a plugin and settings, with long names."""
+    (tmp_path / f"{PLUGIN.replace('-', '_')}.py").write_text(
+        "def on_fill(message): ...\ndef on_master_order(message): ...\n"
+        "def on_order(message): ...\ndef on_disconnected(reason): ...\n"
+    )
+    (tmp_path / "qehost.toml").write_text(
+        f'state_dir = "state"\n[accounts.{ACCOUNT}]\n'
+        'ws_url = "ws://127.0.0.1:9"\nrest_url = "http://127.0.0.1:9"\n'
+        'api_key = { env = "HOME" }\napi_secret = { env = "HOME" }\n'
+    )
+    with DeadLetters(StateFolder(tmp_path / "state").dead_letters_file) as letters:
+        letters.add(
+            account=ACCOUNT,
+            plugin=PLUGIN,
+            process="main",
+            seq=1,
+            hook="on_fill",
+            cause="died",
+            detail="signal SIGSEGV",
+            event=encode_events(events(ACCOUNT)[1:]),
+        )
+    return tmp_path
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_a_plugin_is_listed_with_its_whole_name_and_hooks(desk: Path, columns: int) -> None:
+    name = PLUGIN.replace("-", "_")
+    lines = shown(columns, ["plugins", "-p", name], desk)
+    words = " ".join(lines).split()
+    place = words.index(name)
+    assert words[place : place + 8] == [
+        *(name, "-p", name, "loaded"),
+        *("on_disconnected,", "on_master_order,", "on_order,", "on_fill"),
+    ]
+    assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_a_setting_is_shown_with_its_whole_name_value_and_source(desk: Path, columns: int) -> None:
+    words = " ".join(shown(columns, ["config", "show", "-c", "qehost.toml"], desk)).split()
+    place = words.index(f"accounts.{ACCOUNT}.rest_url")
+    assert words[place + 1] == '"http://127.0.0.1:9"'
+    assert words[place + 2].endswith("qehost.toml:4")
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_what_a_check_advises_can_be_copied_in_one_piece(desk: Path, columns: int) -> None:
+    lines = shown(columns, ["check", "-c", "qehost.toml"], desk)
+    advice = f"→ qehost journal dead-letters --plugin {PLUGIN}"
+    assert [line.strip() for line in lines if "→ qehost journal" in line] == [advice]
+    assert any(line == f"✗ REST {ACCOUNT}" or f"REST {ACCOUNT}  " in line for line in lines)
