@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from qehost.cli.columns import BENEATH, GAP, output, print_lines, row_lines
 from qehost.cli.examination import Examination, examine
 from qehost.cli.failure import failing_clearly
 from qehost.cli.finding import Finding
@@ -32,8 +31,8 @@ SIGNS = {
     "failed": ("✗", "bold red"),
     "skipped": ("–", "dim"),
 }
-# The longest usual subject; a longer one moves its line's text, and no other's.
-SUBJECT = 17
+# A sign and the longest usual subject; a longer one's text stands beneath it.
+SUBJECT = 19
 
 
 @click.command()
@@ -93,18 +92,19 @@ def _findings(file: Path | None, found: Examination, make_key: bool) -> Iterator
 
 
 def _print(finding: Finding) -> None:
-    console = Console(highlight=False)
+    console = output()
     sign, style = SIGNS[finding.state]
     if not console.is_terminal:
         advice = f" → {finding.advice}" if finding.advice else ""
         click.echo(visible(f"{finding.state:<8} {finding.subject}: {finding.text}{advice}"))
         return
-    line = Table.grid(padding=(0, 1))
-    line.add_column()
-    line.add_column(width=max(SUBJECT, len(finding.subject)))
-    line.add_column(overflow="fold")
+    subject = Text.assemble((sign, style), " ", (visible(finding.subject), "bold"))
     text = Text(visible(finding.text), style if finding.state in ("failed", "skipped") else "")
+    print_lines(console, row_lines([subject, text], [SUBJECT], console.width))
     if finding.advice:
-        text.append(f"\n→ {finding.advice}", "default")
-    line.add_row(Text(sign, style), Text(visible(finding.subject), "bold"), text)
-    console.print(line)
+        # Many are commands: in one piece they can be copied.
+        next_step = Text(visible(f"→ {finding.advice}"))
+        start = SUBJECT + GAP
+        if start + next_step.cell_len > console.width:
+            start = BENEATH
+        console.print(Text(" " * start).append_text(next_step))

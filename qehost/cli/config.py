@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from qehost.cli.columns import Column, laid_out, output, print_lines
 from qehost.cli.examination import Examination, examine
 from qehost.cli.failure import CONFIG_INVALID, failing_clearly
 from qehost.cli.finding import counted
@@ -128,6 +126,9 @@ def _tell(found: Examination) -> None:
 # --- show ------------------------------------------------------------------------------------
 
 
+COLUMNS = (Column("Setting", usual=30), Column("Value", usual=16), Column("From"))
+
+
 class Row(NamedTuple):
     setting: str
     value: Any
@@ -208,18 +209,10 @@ def _own_row(row: Row, places: dict[str, str]) -> Row:
 
 
 def _print(rows: Sequence[Row]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        # For grep and cut: a line a setting, however long.
-        console.width = 10_000
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for heading in ("Setting", "Value", "From"):
-        table.add_column(heading, overflow="fold")
+    console = output()
+    cells: list[list[str | Text]] = []
     for row in rows:
         style = "dim" if row.source == "default" else "bold"
         value = "" if row.value is None else toml_value(row.value)
-        table.add_row(row.setting, Text(value, style=style), Text(row.source, style=style))
-    with console.capture() as lines:
-        console.print(table)
-    for line in lines.get().splitlines():
-        click.echo(line.rstrip())
+        cells.append([row.setting, Text(value, style=style), Text(row.source, style=style)])
+    print_lines(console, laid_out(COLUMNS, cells, console.width).lines)

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from qehost.cli.columns import ENDLESS, Column, laid_out, output, print_lines
 from qehost.host.dead_letters import DeadLetter
 from qehost.journal.export import text_of
 from qehost.messages import (
@@ -41,20 +40,35 @@ STYLES = {
 }
 STATES = {"dead": "red", "retry": "yellow", "delivered": "green"}
 
+EVENTS = (
+    Column("Time"),
+    Column("Account"),
+    Column("Seq", right=True),
+    Column("Kind"),
+    Column("Symbol"),
+    Column("What"),
+    Column("Master order"),
+    Column("Order"),
+)
+LETTERS = (
+    Column("Id", right=True),
+    Column("Time"),
+    Column("Plugin", usual=12),
+    Column("Account", usual=12),
+    Column("Seq", right=True),
+    Column("Hook"),
+    Column("State"),
+    Column("Times", right=True),
+    Column("Cause"),
+)
+
 
 def print_events(events: Sequence[AnyEvent]) -> None:
-    """One line for each event.  The account is shown where there is more than one."""
+    """One line for each event, as of `tail`: one that is longer than the terminal goes over its
+    edge, since an id in pieces can't be copied.  The account is shown where there is more than one.
+    """
     several = len({event.account for event in events}) > 1
-    console, table = _table()
-    table.add_column("Time", no_wrap=True)
-    if several:
-        table.add_column("Account")
-    table.add_column("Seq", justify="right", no_wrap=True)
-    table.add_column("Kind", no_wrap=True)
-    table.add_column("Symbol", no_wrap=True)
-    table.add_column("What", overflow="fold")
-    table.add_column("Master order", overflow="fold")
-    table.add_column("Order", overflow="fold")
+    rows = []
     for event in events:
         message: Any = event.message
         cells: list[str | Text] = [
@@ -67,8 +81,9 @@ def print_events(events: Sequence[AnyEvent]) -> None:
             _cell(getattr(message, "master_order_id", "")),
             _cell(getattr(message, "order_id", "")),
         ]
-        table.add_row(*cells)
-    console.print(table)
+        rows.append(cells)
+    columns = [column for column in EVENTS if several or column.heading != "Account"]
+    print_lines(output(), laid_out(columns, rows, ENDLESS).lines)
 
 
 def print_line(console: Console, event: AnyEvent, *, with_account: bool) -> None:
@@ -89,16 +104,12 @@ def print_line(console: Console, event: AnyEvent, *, with_account: bool) -> None
 
 
 def print_letters(letters: Sequence[DeadLetter]) -> None:
-    """One line for each letter."""
-    console, table = _table()
-    for name in ("Id", "Time", "Plugin", "Account", "Seq", "Hook", "State", "Times"):
-        right = name in ("Id", "Seq", "Times")
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    table.add_column("Cause", overflow="fold")
-    for letter in letters:
-        table.add_row(
+    """A line for each letter, and in a terminal its cause beneath where there is no room."""
+    console = output()
+    rows: list[list[str | Text]] = [
+        [
             str(letter.id),
-            local_time(letter.at),
+            local_time(letter.at)[:19],
             _cell(letter.plugin),
             _cell(letter.account),
             str(letter.seq),
@@ -106,8 +117,10 @@ def print_letters(letters: Sequence[DeadLetter]) -> None:
             Text(letter.state, STATES[letter.state]),
             str(letter.count),
             _cell(_cause(letter)),
-        )
-    console.print(table)
+        ]
+        for letter in letters
+    ]
+    print_lines(console, laid_out(LETTERS, rows, console.width).lines)
 
 
 def print_letter(letter: DeadLetter, event: AnyEvent) -> None:
@@ -145,15 +158,6 @@ def local_time(epoch_ns: int) -> str:
 def pretty_json(value: Any) -> bytes:
     """In UTF-8, as JSON has to be, whatever the terminal's encoding is."""
     return msgspec.json.format(msgspec.json.encode(value))
-
-
-def _table() -> tuple[Console, Table]:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # For grep and cut: a line a row, however long.
-        console.width = 10_000
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    return console, table
 
 
 def _what(event: AnyEvent) -> str:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from qehost import config
+from qehost.cli.columns import Column, laid_out, output, print_lines
 from qehost.cli.failure import failing_clearly
 from qehost.cli.settings_file import config_option
 from qehost.cli.specs import specs_option
@@ -24,6 +22,13 @@ from qehost.printable import visible
 __all__ = ["command"]
 
 STYLES = {"loaded": "green", "blocked": "yellow", "disabled": "yellow", "failed": "bold red"}
+
+COLUMNS = (
+    Column("Plugin", usual=16),
+    Column("From", usual=24),
+    Column("State"),
+    Column("Hooks"),
+)
 
 NONE_FOUND = """\
 No plugin is installed.
@@ -56,17 +61,9 @@ def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> 
 
 
 def _print(reports: Sequence[Report]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        # For grep and cut: a line a plugin, however long.
-        console.width = 10_000
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    table.add_column("Plugin", overflow="fold")
-    table.add_column("From", overflow="fold")
-    table.add_column("State")
-    table.add_column("Hooks", overflow="fold")
-    for report in reports:
-        table.add_row(
+    console = output()
+    rows = [
+        [
             Text(visible(report.name), style="bold"),
             Text(
                 visible(f"{report.distribution} {report.version}".strip() or f"-p {report.module}")
@@ -77,8 +74,7 @@ def _print(reports: Sequence[Report]) -> None:
                     "; ".join([report.why or ", ".join(report.hooks) or "none", *report.warnings])
                 )
             ),
-        )
-    with console.capture() as lines:
-        console.print(table)
-    for line in lines.get().splitlines():
-        click.echo(line.rstrip())
+        ]
+        for report in reports
+    ]
+    print_lines(console, laid_out(COLUMNS, rows, console.width).lines)

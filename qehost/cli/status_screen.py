@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
 
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from qehost.cli.columns import Column, flowing, laid_out, output, print_lines
 from qehost.status import ConnectionState, CursorState, HostState, PluginState, Status
 
 __all__ = ["duration", "print_status", "screen"]
@@ -20,31 +16,93 @@ STATES = {"connected": WELL, "connecting": UNSURE, "waiting": UNSURE, "starting"
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 # A lag below this (seconds) is on its way rather than late, and so is a call.
 LATE = 1.0
-WIDE = 96
-"""Columns of a terminal from which on everything is shown."""
+NAME = 12
+"""Columns for a name where room is short; the rest of a longer one's row stands beneath it."""
+INDENT = 1
+
+CONNECTIONS = (
+    Column("Connection", usual=NAME),
+    Column("Pid", right=True, drop=9),
+    Column("State"),
+    Column("Message", drop=1),
+    Column("Pong", drop=8),
+    Column("Lost", right=True),
+    Column("Restarts", right=True, drop=2),
+    Column("Event", right=True, drop=7),
+    Column("Journal", right=True),
+)
+HOSTS = (
+    Column("Host process", usual=NAME),
+    Column("Pid", right=True, drop=9),
+    Column("State"),
+    Column("Account", usual=NAME),
+    Column("Event", right=True, drop=7),
+    Column("Behind"),
+    Column("Restarts", right=True, drop=2),
+)
+PLUGINS = (
+    Column("Plugin", usual=NAME),
+    Column("Process", usual=NAME, drop=1),
+    Column("Calls", right=True, drop=2),
+    Column("Errors", right=True),
+    Column("Dead letters", right=True),
+    Column("p50", right=True, drop=8),
+    Column("p99", right=True, drop=7),
+    Column("Slowest", right=True),
+    Column("Busy", right=True, drop=9),
+)
 
 
 def print_status(status: Status, trouble: str) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(screen(status, trouble, narrow=console.width < WIDE))
+    console = output()
+    print_lines(console, screen(status, trouble, console.width))
 
 
-def screen(status: Status, trouble: str, *, narrow: bool = False) -> RenderableType:
-    """`trouble` says why this is not the status of a running qehost."""
-    parts: list[RenderableType] = [_headline(status, trouble), _connections(status, narrow)]
-    parts.append(_hosts(status.hosts))
+def screen(status: Status, trouble: str, width: int) -> list[Text]:
+    """Lines for a terminal so many columns wide.
+
+    `trouble` says why this is not the status of a running qehost.
+    """
+    page = _Page(width - 2 * INDENT)
+    page.tell(_headline(status, trouble))
+    page.table(CONNECTIONS, [_connection(each, status) for each in status.connections])
+    page.tell([_unprotected(each) for each in status.connections if not each.protected])
+    several = any(len(host.cursors) > 1 for host in status.hosts)
+    page.table(
+        [column for column in HOSTS if several or column.heading != "Account"],
+        [row for host in status.hosts for row in _host(host, several)],
+    )
     if not status.reload.ok:
-        parts.append(Text(f"The last reload failed: {status.reload.text}", BAD))
-    parts += [line for host in status.hosts if (line := _call(host)) is not None]
-    plugins = [(host, plugin) for host in status.hosts for plugin in host.plugins]
+        page.tell([Text(f"The last reload failed: {status.reload.text}", BAD)])
+    page.tell([line for host in status.hosts if (line := _call(host)) is not None])
+    plugins = [_plugin(host, plugin) for host in status.hosts for plugin in host.plugins]
     if plugins:
-        parts.append(_plugins(plugins, narrow))
-    return Padding(Group(*parts), (1, 1, 0, 1))
+        page.table(PLUGINS, plugins)
+    if page.left_out:
+        names = ", ".join(dict.fromkeys(page.left_out))
+        page.tell([Text(f"No room here for {names}; --json has everything.", "dim")])
+    return [Text(" " * INDENT).append_text(line) if line else line for line in page.lines]
 
 
-def _headline(status: Status, trouble: str) -> RenderableType:
+class _Page:
+    """Tables and texts, a blank line above each."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self.lines: list[Text] = []
+        self.left_out: list[str] = []
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> None:
+        laid = laid_out(columns, rows, self._width, "dim")
+        self.lines += [Text(), *laid.lines]
+        self.left_out += laid.left_out
+
+    def tell(self, texts: Sequence[Text]) -> None:
+        if texts:
+            self.lines += [Text(), *(x for text in texts for x in flowing(text, self._width))]
+
+
+def _headline(status: Status, trouble: str) -> list[Text]:
     line = Text.assemble(
         ("qehost ", "bold"), (status.version, "bold"), ("   pid ", "dim"), str(status.pid)
     )
@@ -54,84 +112,56 @@ def _headline(status: Status, trouble: str) -> RenderableType:
     age = status.age()
     line.append("   written ", "dim")
     line.append(f"{age:.1f} s ago" if age < 10 else f"{duration(age)} ago", BAD if trouble else "")
-    return Group(line, Text(trouble, BAD)) if trouble else line
+    return [line, Text(trouble, BAD)] if trouble else [line]
 
 
-def _connections(status: Status, narrow: bool) -> RenderableType:
-    table = _table("Connection", "", "Message", *([] if narrow else ["Pong"]))
-    _add_columns(table, "#Lost", "#Restarts", "#Event", "#Journal")
-    for each in status.connections:
-        table.add_row(
-            _name(each.account, each.pid),
-            _state(each, status),
-            _since(each.last_message, status),
-            *([] if narrow else [_since(each.last_pong, status)]),
-            _count(each.reconnects),
-            _count(each.restarts),
-            f"{each.last_seq:,}",
-            _size(each.journal_bytes) if each.protected else Text("UNPROTECTED", BAD),
-        )
-    return table
+def _connection(each: ConnectionState, status: Status) -> list[str | Text]:
+    return [
+        Text(each.account, "bold"),
+        _pid(each.pid),
+        _state(each, status),
+        _since(each.last_message, status),
+        _since(each.last_pong, status),
+        _count(each.reconnects),
+        _count(each.restarts),
+        f"{each.last_seq:,}",
+        Text(_size(each.journal_bytes), "" if each.protected else BAD),
+    ]
 
 
-def _hosts(hosts: Iterable[HostState]) -> RenderableType:
-    hosts = list(hosts)
-    several = any(len(host.cursors) > 1 for host in hosts)
-    table = _table("Host process", "", *(["Account"] if several else []))
-    _add_columns(table, "#Event", "Behind", "#Restarts")
-    for host in hosts:
-        for number, cursor in enumerate(host.cursors or [CursorState("", 0, 0, 0.0)]):
-            first = number == 0
-            table.add_row(
-                _name(host.name, host.pid) if first else "",
-                _host_state(host) if first else "",
-                *([cursor.account] if several else []),
-                f"{cursor.seq:,}",
-                _behind(cursor),
-                _count(host.restarts) if first else "",
-            )
-    return table
-
-
-def _plugins(plugins: Iterable[tuple[HostState, PluginState]], narrow: bool) -> RenderableType:
-    table = _table("Plugin", "Process", "#Calls", "#Errors", "#Dead letters")
-    _add_columns(table, "#p50", "#p99", "#Slowest", *([] if narrow else ["#Busy"]))
-    for host, each in plugins:
-        table.add_row(
-            Text(each.name, "bold") if each.active else Text(f"{each.name} (off)", BAD),
-            host.name,
-            f"{each.calls:,}",
-            _count(each.errors),
-            _count(each.dead_letters),
-            _short(each.p50),
-            _short(each.p99),
-            Text(_short(each.slowest), UNSURE if each.slowest >= LATE else ""),
-            *([] if narrow else [duration(each.busy) if each.busy >= 1 else _short(each.busy)]),
-        )
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        header_style="dim",
-        border_style="dim",
+def _unprotected(each: ConnectionState) -> Text:
+    return Text.assemble(
+        ("UNPROTECTED", BAD),
+        f": account {each.account} is not journalled, a crash would lose events",
     )
-    _add_columns(table, *columns)
-    return table
 
 
-def _add_columns(table: Table, *names: str) -> None:
-    """`#` before a name: a column of numbers."""
-    for name in names:
-        justify: Literal["left", "right"] = "right" if name.startswith("#") else "left"
-        table.add_column(name.removeprefix("#"), justify=justify, no_wrap=True)
+def _host(host: HostState, several: bool) -> Iterable[list[str | Text]]:
+    """A row for each account; the first one tells of the process, too."""
+    process: list[str | Text] = [Text(host.name, "bold"), _pid(host.pid), _host_state(host)]
+    restarts = _count(host.restarts)
+    for cursor in host.cursors or [CursorState("", 0, 0, 0.0)]:
+        account = [cursor.account] if several else []
+        yield [*process, *account, f"{cursor.seq:,}", _behind(cursor), restarts]
+        process, restarts = ["", "", ""], Text()
 
 
-def _name(name: str, pid: int) -> Text:
-    return Text.assemble((name, "bold"), (f" {pid}" if pid else "", "dim"))
+def _plugin(host: HostState, each: PluginState) -> list[str | Text]:
+    return [
+        Text(each.name, "bold") if each.active else Text(f"{each.name} (off)", BAD),
+        host.name,
+        f"{each.calls:,}",
+        _count(each.errors),
+        _count(each.dead_letters),
+        _short(each.p50),
+        _short(each.p99),
+        Text(_short(each.slowest), UNSURE if each.slowest >= LATE else ""),
+        duration(each.busy) if each.busy >= 1 else _short(each.busy),
+    ]
+
+
+def _pid(pid: int) -> Text:
+    return Text(str(pid) if pid else "", "dim")
 
 
 def _state(connection: ConnectionState, status: Status) -> Text:
@@ -162,7 +192,7 @@ def _call(host: HostState) -> Text | None:
         return None
     event = f" with event {call.seq:,} of account {call.account}" if call.seq else ""
     return Text.assemble(
-        f" {host.name} has been in ",
+        f"{host.name} has been in ",
         (f"{call.hook} of plugin {call.plugin}", "bold"),
         f"{event} for ",
         (duration(call.took), UNSURE if call.took < 10 else BAD),

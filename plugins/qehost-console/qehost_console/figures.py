@@ -19,6 +19,7 @@ __all__ = [
     "per_cent",
     "price",
     "short_id",
+    "shortened",
     "span",
     "split_second",
 ]
@@ -139,6 +140,16 @@ def split_second(nanoseconds: float | None) -> str:
 def short_id(text: str, width: int = 6) -> str:
     """The end of an id, where ids of one day differ: `…104233`."""
     return text if len(text) <= width else "…" + text[1 - width :]
+
+
+def shortened(text: str, width: int) -> str:
+    """Without its middle where it is too long: names of one desk differ at the end as often as at
+    the beginning.
+    """
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[head + 1 - width :]}"
 
 
 def clean(text: str) -> str:

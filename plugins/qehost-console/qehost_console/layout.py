@@ -10,10 +10,16 @@ from rich.table import Table
 from qehost_console.palette import QUIET
 from qehost_console.state import Fill, Master, Picture
 
-__all__ = ["SPACIOUS", "Room", "bare_table", "plan", "several", "symbol_width"]
+__all__ = ["ACCOUNT", "SPACIOUS", "Room", "bare_table", "plan", "several", "symbol_width"]
 
 SPACIOUS = 96
 """From so many columns on there are two blanks between columns, and wider ones."""
+
+ACCOUNT = 8
+"""Columns for the name of an account."""
+
+# From so many columns on the longest symbols that there are find room beside several accounts.
+_NARROW, _WIDE = 72, 120
 
 # A rule and a header over each part, a rule over the status bar.
 _FRAME_ROWS = 6
@@ -49,7 +55,10 @@ def several(picture: Picture) -> bool:
 
 def symbol_width(rows: Sequence[Master | Fill], picture: Picture, width: int) -> int:
     """The column for these rows' symbols on a screen `width` columns wide."""
-    most = 14 if width >= SPACIOUS else 10 if several(picture) else 12
+    if width >= SPACIOUS or not several(picture):
+        most = 20 if width >= _WIDE else 16
+    else:
+        most = 12 if width >= _NARROW else 9
     return max([8, *(min(most, len(row.symbol)) for row in rows)])
 
 

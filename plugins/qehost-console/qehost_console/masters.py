@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from qehost_console.figures import average, fitted, per_cent, short_id, span
-from qehost_console.layout import SPACIOUS, bare_table, several, symbol_width
+from qehost_console.figures import average, fitted, per_cent, short_id, shortened, span
+from qehost_console.layout import ACCOUNT, SPACIOUS, bare_table, several, symbol_width
 from qehost_console.palette import QUIET, side_style, status_label, status_style
 from qehost_console.state import Master, Picture
 
@@ -83,23 +83,29 @@ class _Column:
 
 def _columns(masters: Sequence[Master], picture: Picture, now: int, width: int) -> list[_Column]:
     amount = 10 if width < SPACIOUS else 14
+    symbol = symbol_width(masters, picture, width)
+    algorithm = max(
+        [4 if width < SPACIOUS else 5, *(min(8, len(master.algorithm)) for master in masters)]
+    )
     columns = [
-        _Column("order", 6, lambda m: Text(short_id(m.id), QUIET), drop=3),
-        _Column("algo", 5, lambda m: Text(m.algorithm)),
-        _Column("symbol", symbol_width(masters, picture, width), lambda m: Text(m.symbol, "bold")),
+        _Column("order", 6, lambda m: Text(short_id(m.id), QUIET), drop=5),
+        _Column("algo", algorithm, lambda m: Text(m.algorithm), drop=2),
+        _Column("symbol", symbol, lambda m: Text(shortened(m.symbol, symbol), "bold")),
         _Column("side", 4, lambda m: Text(m.side, side_style(m.side))),
-        _Column("filled", 12, lambda m: Text(fitted(m.done, 12)), right=True, drop=4),
+        _Column("filled", 12, lambda m: Text(fitted(m.done, 12)), right=True, drop=6),
         _Column("quantity", amount, lambda m: _target(m, picture, amount), right=True),
         _Column("progress", _BAR_LEAST + _PER_CENT, None),
-        _Column("avg price", 10, lambda m: Text(average(m.average)), right=True),
+        _Column("avg price", 10, lambda m: Text(average(m.average)), right=True, drop=3),
         _Column("status", 10, lambda m: Text(status_label(m.status), status_style(m.status))),
-        _Column("fills", 5, lambda m: Text(f"{m.fills:,}"), right=True, drop=5),
-        _Column("maker", 5, _maker, right=True, drop=6),
-        _Column("age", 6, lambda m: Text(span(m.elapsed(now))), right=True, drop=2),
-        _Column("planned", 7, _planned, right=True, drop=4),
+        _Column("fills", 5, lambda m: Text(f"{m.fills:,}"), right=True, drop=7),
+        _Column("maker", 5, _maker, right=True, drop=8),
+        _Column("age", 6, lambda m: Text(span(m.elapsed(now))), right=True, drop=4),
+        _Column("planned", 7, _planned, right=True, drop=6),
     ]
     if several(picture):
-        columns.insert(0, _Column("account", 8, lambda m: Text(m.account), drop=1))
+        columns.insert(
+            0, _Column("account", ACCOUNT, lambda m: Text(shortened(m.account, ACCOUNT)), drop=1)
+        )
     return columns
 
 

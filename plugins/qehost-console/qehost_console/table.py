@@ -12,13 +12,17 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qehost_console.figures import clock, fitted, short_id, span, split_second
-from qehost_console.layout import SPACIOUS, Room, bare_table, several, symbol_width
+from qehost_console.figures import clock, fitted, short_id, shortened, span, split_second
+from qehost_console.layout import ACCOUNT, SPACIOUS, Room, bare_table, several, symbol_width
 from qehost_console.masters import masters_table, visible_masters
 from qehost_console.palette import LOUD, QUIET, side_style
 from qehost_console.state import Fill, Picture
 
 __all__ = ["Gauges", "panel"]
+
+# Columns for a number of a fill.  With fewer than the least it would be hardly more than a power of
+# ten; a rounded one (`≈1E-14`) has room in the shortest.
+_LEAST, _SHORTEST = 10, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +72,53 @@ def _rule(title: str, note: str, width: int) -> Text:
 def _fills(fills: Sequence[Fill], picture: Picture, width: int) -> Table:
     """The latest fills, the newest on top."""
     narrow, accounts = width < SPACIOUS, several(picture)
-    table = bare_table(1 if narrow else 2)
-    amount = (12 if accounts else 14) if narrow else (16 if width < 120 else 18)
+    gap = 1 if narrow else 2
     short = narrow and accounts
+    symbol = symbol_width(fills, picture, width)
+    # Beside an account there is room for more than the currency from here on only.
+    beside = [_beside(fill, picture, narrow or (accounts and width < 112)) for fill in fills]
+    last = max(text.cell_len for text in beside)
+    table = bare_table(gap)
     table.add_column("time", width=8 if short else 12, no_wrap=True, style=QUIET)
     if accounts:
-        table.add_column("account", width=8, no_wrap=True, overflow="ellipsis")
-    table.add_column(
-        "symbol", width=symbol_width(fills, picture, width), no_wrap=True, overflow="ellipsis"
-    )
+        table.add_column("account", width=ACCOUNT, no_wrap=True)
+    table.add_column("symbol", width=symbol, no_wrap=True)
     table.add_column("side", width=4, no_wrap=True)
-    for name in ("quantity", "price", "notional"):
+    others = sum(column.width or 0 for column in table.columns) + last
+    names, amount = _amounts(width - 1 - others - gap * len(table.columns), gap)
+    amount = min(amount, 14 if narrow else 16 if width < 120 else 18)
+    for name in names:
         table.add_column(name, width=amount, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
-    for fill in fills:
+    table.add_column("", width=last, no_wrap=True, overflow="ellipsis")
+    for fill, text in zip(fills, beside, strict=True):
         table.add_row(
             Text(clock(fill.at)[: 8 if short else None]),
-            *([Text(fill.account)] if accounts else []),
-            Text(fill.symbol, "bold"),
+            *([Text(shortened(fill.account, ACCOUNT))] if accounts else []),
+            Text(shortened(fill.symbol, symbol), "bold"),
             Text(fill.side, side_style(fill.side)),
-            *(Text(fitted(n, amount)) for n in (fill.quantity, fill.price, fill.notional)),
-            _beside(fill, picture, narrow),
+            *(Text(fitted(getattr(fill, name), amount)) for name in names),
+            text,
         )
     return table
 
 
-def _beside(fill: Fill, picture: Picture, narrow: bool) -> Text:
+def _amounts(room: int, gap: int) -> tuple[Sequence[str], int]:
+    """The numbers of a fill that so many columns have room for, and how wide each may be."""
+    names: Sequence[str] = ("quantity", "price", "notional")
+    if room // 3 - gap < _LEAST:
+        # It is the product of the two others.
+        names = names[:2]
+    return names, max(_SHORTEST, room // len(names) - gap)
+
+
+def _beside(fill: Fill, picture: Picture, brief: bool) -> Text:
     """What has no column of its own: the currency, the master order, and where it came from."""
-    text = Text(picture.quotes.get(fill.symbol, ""), QUIET)
-    if not narrow:
-        text.append(f"  {short_id(fill.master_id)}")
-    if fill.origin == "catch_up":
-        text.append("  caught up", "yellow")
-    return text
+    mark = Text("caught up", "yellow") if fill.origin == "catch_up" else Text()
+    quote = Text(picture.quotes.get(fill.symbol, ""), QUIET)
+    if brief:
+        return mark or quote  # the symbol, too, says what it is priced in
+    quote.append(f"  {short_id(fill.master_id)}")
+    return quote.append("  ").append_text(mark) if mark else quote
 
 
 def _status_bar(picture: Picture, gauges: Gauges, width: int) -> Text:

@@ -12,6 +12,7 @@ from qehost_console.figures import (
     per_cent,
     price,
     short_id,
+    shortened,
     span,
     split_second,
 )
@@ -118,6 +119,11 @@ def test_spans_read_as_clocks_do(seconds, shown):
 )
 def test_latencies_have_three_figures_and_a_unit(nanoseconds, shown):
     assert split_second(nanoseconds) == shown
+
+
+def test_a_long_name_loses_its_middle():
+    assert shortened("main", 8) == "main"
+    assert shortened("desk-hong-kong-01", 8) == "des…g-01"
 
 
 def test_a_short_id_is_the_end_of_it():

@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 from rich.console import Console as Terminal
@@ -101,6 +102,31 @@ def test_at_eighty_by_twenty_four_everything_that_matters_is_there(tell):
         "errors 0",
     ):
         assert fact in text, text
+
+
+@pytest.mark.parametrize("columns", [60, 72, 80, 96, 100, 112, 120, 160, 200])
+def test_no_number_and_no_state_loses_its_end(busy, tell, columns):
+    busy.fill(*tell.fill(quantity="0.00000000000001", origin="catch_up", account="main"))
+    rows = drawn(busy, (columns, 60))
+    assert [row for row in rows if re.search(r"\S…(\s|$)", row)] == []
+    assert any("caught up" in row for row in rows)
+    assert any(" 18% " in row and "processing" in row for row in rows)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+def test_accounts_and_symbols_of_one_family_are_told_apart(tell, columns):
+    picture = Picture()
+    for number, base in ((1, "PEPE"), (2, "BONK")):
+        account, symbol = f"desk-hong-kong-derivatives-0000{number}", f"{base}1000USDT"
+        picture.connected(account, NOW * 1_000_000)
+        picture.master_order(*tell.master(id=f"mo_{number}", account=account, symbol=symbol))
+        picture.fill(*tell.fill(account=account, symbol=symbol))
+    rows = [row.split() for row in drawn(picture, (columns, 24)) if "USDT" in row]
+    masters, fills = rows[:2], rows[2:]
+    assert len({row[0] for row in masters}) == 2
+    assert len({row[1] for row in fills}) == 2
+    for row in (masters[0], fills[1]):
+        assert any(cell.startswith(("PEPE", "BONK")) and cell.endswith("USDT") for cell in row)
 
 
 def test_several_accounts_are_told_apart_at_eighty_columns(busy):
