@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from gates import Certificates, ConnectProxy, SocksProxy, TlsFront
 from running import QUICK, Run
-from told import check_once, missing
+from told import check_once, missing, unfilled
 from websocket import ABNF
 
 from qehost.simulator import Venue
@@ -37,8 +37,13 @@ class Pair:
         self.venue.wait_connected()
 
     def wait_for_all(self) -> None:
-        """Until every order's last state has been told."""
-        self.run.wait_for(lambda: not missing(self.venue, self.run.records()), "all states")
+        """Until every order's last state has been told, and its fills."""
+
+        def all_told() -> bool:
+            records = self.run.records()
+            return not missing(self.venue, records) and not unfilled(records)
+
+        self.run.wait_for(all_told, "all states and fills")
 
 
 @pytest.fixture(scope="module")

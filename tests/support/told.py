@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from qehost.messages import Event
 from qehost.simulator import Venue
 from qehost.times import epoch_ms
 
-__all__ = ["check_once", "missing", "record_of"]
+__all__ = ["check_once", "missing", "record_of", "unfilled"]
 
 Record = dict[str, Any]
 
@@ -57,8 +57,6 @@ def check_once(records: Iterable[Record]) -> None:
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     ids: set[str] = set()
     states: set[tuple[Any, ...]] = set()
-    filled: dict[str, Decimal] = defaultdict(Decimal)
-    most: dict[str, Decimal] = defaultdict(Decimal)
     for record in records:
         message = record["message"]
         if record["origin"] == "stream" and record["message_id"]:
@@ -69,8 +67,34 @@ def check_once(records: Iterable[Record]) -> None:
             state = (key, message["timestamp"], message["status"], message["cum_filled_qty"])
             assert state not in states, f"a state came twice: {record}"
             states.add(state)
-            most[key] = max(most[key], Decimal(repr(message["cum_filled_qty"])))
-        elif record["kind"] == "fill":
-            filled[message["order_id"]] += Decimal(repr(message["filled_qty"]))
-    wrong = {key: (filled[key], total) for key, total in most.items() if filled[key] != total}
+    wrong = {
+        order_id: each for order_id, each in _filled(records).items() if each.fills != each.order
+    }
     assert not wrong, f"fills that don't add up: {wrong}"
+
+
+def unfilled(records: Iterable[Record]) -> list[str]:
+    """The orders of which more is filled than their fills say: V1 pushes those after the order."""
+    return [order_id for order_id, each in _filled(records).items() if each.fills < each.order]
+
+
+class _Filled(NamedTuple):
+    """What is filled of an order: by its own messages, and by its fills."""
+
+    order: Decimal = Decimal(0)
+    fills: Decimal = Decimal(0)
+
+
+def _filled(records: Iterable[Record]) -> dict[str, _Filled]:
+    found: dict[str, _Filled] = defaultdict(_Filled)
+    for record in records:
+        message = record.get("message")
+        if record.get("kind") == "order":
+            order, fills = found[message["order_id"]]
+            told = Decimal(repr(message["cum_filled_qty"]))
+            found[message["order_id"]] = _Filled(max(order, told), fills)
+        elif record.get("kind") == "fill":
+            order, fills = found[message["order_id"]]
+            told = Decimal(repr(message["filled_qty"]))
+            found[message["order_id"]] = _Filled(order, fills + told)
+    return found
