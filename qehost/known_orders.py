@@ -60,7 +60,10 @@ class Known(msgspec.Struct, gc=False):
         """Whether it is filled in part, and more may be filled."""
         if not self.most and not self.pushes:
             return False
-        return not any(status in FINISHED for status, _ in self.states)
+        for status, _ in self.states:  # noqa: SIM110 - `all` takes three times as long
+            if status in FINISHED:
+                return False
+        return True
 
 
 class KnownOrders:
@@ -119,11 +122,14 @@ class KnownOrders:
         self.young[key] = order
         if order.venue_id:
             self._keys[order.venue_id] = key
-        for _ in range(min(2, len(self._going))):
-            self._forget(*self._going.popitem())
+        going = self._going
+        if going:
+            self._let_go(*going.popitem())
+            if going:
+                self._let_go(*going.popitem())
         if len(self.young) >= self._size:
-            for item in self._going.items():
-                self._forget(*item)
+            while going:
+                self._let_go(*going.popitem())
             self._going, self._old, self.young = self._old, self.young, {}
             self.gone_until = max(self.gone_until, self._old_until)
             self._old_until, self.young_until = self.young_until, 0
@@ -165,10 +171,11 @@ class KnownOrders:
         closed = [key for key, order in self._open.items() if not order.is_open()]
         too_many = islice(self._open, max(0, len(self._open) - len(closed) - self._size))
         for key in {*closed, *too_many}:
-            self._forget(key, self._open.pop(key))
+            venue_id = self._open.pop(key).venue_id
+            if venue_id and not (key in self.young or key in self._old or key in self._going):
+                self._keys.pop(venue_id, None)
 
-    def _forget(self, key: Key, order: Known) -> None:
-        """A record has left one of the places in which it may stand."""
-        places = (self.young, self._old, self._going, self._open)
-        if order.venue_id and not any(place.get(key) is order for place in places):
+    def _let_go(self, key: Key, order: Known) -> None:
+        """A record has left the generations."""
+        if order.venue_id and key not in self._open:
             self._keys.pop(order.venue_id, None)

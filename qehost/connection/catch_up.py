@@ -111,6 +111,8 @@ class CatchUp:
         self._reading: Window | None = None
         self._not_before = 0.0
         self._failures = 0
+        self.since = 0
+        """The beginning of what is still to be read, epoch ns; 0: nothing is."""
 
     def add(self, since_ns: int, until_ns: int) -> GapError | None:
         """The stream was not heard between these two times.  Returns what to tell the user.
@@ -128,13 +130,8 @@ class CatchUp:
                 "QEHOST_API_SECRET), and look at the venue's own history for this time"
             )
         self._pending = window if self._pending is None else self._pending | window
+        self._note_since()
         return None
-
-    @property
-    def since(self) -> int:
-        """The beginning of what is still to be read, epoch ns; 0: nothing is."""
-        windows = [window for window in (self._pending, self._reading) if window is not None]
-        return min((window.since for window in windows), default=0)
 
     def next(self, now: float) -> Step:
         """What to do now."""
@@ -148,6 +145,11 @@ class CatchUp:
     def done(self, found: Found, now: float) -> GapError | None:
         """A window was read, or not wholly.  Returns what to tell the user."""
         self._reading = None
+        told = self._judged(found, now)
+        self._note_since()
+        return told
+
+    def _judged(self, found: Found, now: float) -> GapError | None:
         count = len(found.master_orders) + len(found.orders)
         if found.failure is None:
             self._failures = 0
@@ -170,6 +172,10 @@ class CatchUp:
             f"{_words(found.failure)}). {count} objects were read before that; the whole is tried "
             f"again in {delay:.0f} s"
         )
+
+    def _note_since(self) -> None:
+        windows = [window for window in (self._pending, self._reading) if window is not None]
+        self.since = min((window.since for window in windows), default=0)
 
     def _delay(self, failure: Exception) -> float:
         first, most = FIRST_DELAY, MAX_DELAY

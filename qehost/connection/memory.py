@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -66,27 +66,22 @@ class MemoryFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
-        self._written = read_memory(folder)
+        before = read_memory(folder)
+        self._seq, self._unread_since = before.seq, before.unread_since
         self._failed = False
 
-    def keep(
-        self,
-        seq: int,
-        unread_since: int,
-        open_orders: Callable[[], Sequence[tuple[Key, Known]]],
-        *,
-        last: bool = False,
-    ) -> None:
-        """Write what holds for event `seq`, if that is due, or is the `last` chance."""
-        due = seq - self._written.seq >= EVERY or unread_since != self._written.unread_since
-        if not due and not (last and seq != self._written.seq):
-            return
-        orders = [(key, order) for key, order in open_orders() if isinstance(key, tuple)]
+    def is_due(self, seq: int, unread_since: int) -> bool:
+        """Whether to write what holds for event `seq`."""
+        return seq - self._seq >= EVERY or unread_since != self._unread_since
+
+    def write(self, seq: int, unread_since: int, open_orders: Sequence[tuple[Key, Known]]) -> None:
+        """Write what holds for event `seq`; where that fails, it is said in the log."""
         # Also where it fails: the next try comes when it is due again, not with every event.
-        self._written = Memory(seq, unread_since, orders)
+        self._seq, self._unread_since = seq, unread_since
+        orders = [(key, order) for key, order in open_orders if isinstance(key, tuple)]
         draft = self._path.with_suffix(".new")
         try:
-            data = msgspec.msgpack.encode(self._written)
+            data = msgspec.msgpack.encode(Memory(seq, unread_since, orders))
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(fd, "wb") as file:
                 file.write(crc32(data).to_bytes(CHECKSUM, "little") + data)

@@ -127,15 +127,18 @@ class Connection:
         if lost := self.outlet.take_lost():
             self._tell_lost(lost)
         self.link.keep_time(now)
-        self._remember()
+        if self.memory is not None and self.memory.is_due(*self._reached()):
+            self._remember()
         if now >= self.report_at or self.link.state.name != self.reported:
             self.report_at = now + REPORT_EVERY
             self._report()
 
-    def _remember(self, *, last: bool = False) -> None:
+    def _reached(self) -> tuple[int, int]:
+        return self.pipeline.next_seq - 1, self.link.recovery.unread_since
+
+    def _remember(self) -> None:
         if self.memory is not None:
-            seq, unread_since = self.pipeline.next_seq - 1, self.link.recovery.unread_since
-            self.memory.keep(seq, unread_since, self.pipeline.open_orders, last=last)
+            self.memory.write(*self._reached(), self.pipeline.open_orders())
 
     def _timeout(self) -> float:
         stream = self.link.stream
@@ -187,7 +190,7 @@ class Connection:
         """Close the socket, hand over what is still on its way, all within the order's time."""
         deadline = self.clock() + order.timeout
         self.link.close(order.reason, order.timeout / 2)
-        self._remember(last=True)
+        self._remember()
         while self.outlet.writers and self.clock() < deadline:
             select.select([], self.outlet.writers, [], max(0.0, deadline - self.clock()))
             for writer in self.outlet.writers:

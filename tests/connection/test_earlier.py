@@ -166,8 +166,8 @@ def test_an_order_that_was_filled_in_part_long_ago_is_told_with_what_is_new(tmp_
     for number in range(1000, 1010):
         told.message(number)
     with journal_of(tmp_path, [[event] for event in told.events]) as journal:
-        file = MemoryFile(journal.folder)
-        file.keep(told.pipeline.next_seq - 1, 0, told.pipeline.open_orders, last=True)
+        seq = told.pipeline.next_seq - 1
+        MemoryFile(journal.folder).write(seq, 0, told.pipeline.open_orders())
         pipeline, _ = restore("main", journal)
     _, fill = fed(pipeline, [order(1, 6)], START)
     assert fill.message.filled_qty == 1
@@ -199,9 +199,8 @@ def test_a_memory_of_any_moment_and_the_rest_of_the_journal_are_as_good_as_all_o
         patch.setattr(earlier, "REMEMBER", random.randint(least, whole.next_seq))
         patch.setattr(earlier, "REMEMBER_AT_MOST", earlier.REMEMBER)
         with journal_of(Path(name), batches) as journal:
-            MemoryFile(journal.folder).keep(
-                memory.seq, memory.unread_since, lambda: memory.open_orders, last=True
-            )
+            file = MemoryFile(journal.folder)
+            file.write(memory.seq, memory.unread_since, memory.open_orders)
             restored, _ = restore("main", journal)
 
     states = [order(number, total + 1) for number, total in filled.items()]

@@ -17,25 +17,20 @@ OPEN = [(("m-1", "x-1"), ORDER)]
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
-    MemoryFile(tmp_path).keep(7, 123, lambda: OPEN)
+    MemoryFile(tmp_path).write(7, 123, OPEN)
     assert read_memory(tmp_path) == Memory(7, 123, OPEN)
     assert (tmp_path / "memory").stat().st_mode & 0o777 == 0o600
 
 
-def test_it_is_written_when_what_is_unread_changes_after_many_events_and_at_the_end(
-    tmp_path: Path,
-) -> None:
+def test_it_is_due_when_what_is_unread_changes_and_after_many_events(tmp_path: Path) -> None:
     file = MemoryFile(tmp_path)
-    file.keep(memory.EVERY - 1, 0, list)
-    assert read_memory(tmp_path).seq == 0
-    file.keep(memory.EVERY, 0, list)
-    assert read_memory(tmp_path).seq == memory.EVERY
-    file.keep(memory.EVERY + 5, 44, list)
-    assert read_memory(tmp_path) == Memory(memory.EVERY + 5, 44)
-    file.keep(memory.EVERY + 6, 44, list)
-    assert read_memory(tmp_path).seq == memory.EVERY + 5
-    file.keep(memory.EVERY + 6, 44, list, last=True)
-    assert read_memory(tmp_path).seq == memory.EVERY + 6
+    assert not file.is_due(memory.EVERY - 1, 0)
+    assert file.is_due(memory.EVERY, 0)
+    assert file.is_due(1, 44)
+    file.write(1, 44, [])
+    assert not file.is_due(memory.EVERY, 44)
+    assert file.is_due(1, 0)
+    assert not MemoryFile(tmp_path).is_due(memory.EVERY, 44)
 
 
 def test_there_is_none_in_a_new_journal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -46,7 +41,7 @@ def test_there_is_none_in_a_new_journal(tmp_path: Path, caplog: pytest.LogCaptur
 def test_one_that_was_changed_or_cut_is_told_and_taken_for_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    MemoryFile(tmp_path).keep(7, 123, lambda: OPEN)
+    MemoryFile(tmp_path).write(7, 123, OPEN)
     whole = (tmp_path / "memory").read_bytes()
     flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(len(whole))]
     for content in [whole[:i] for i in range(len(whole))] + flipped:
@@ -61,11 +56,11 @@ def test_a_folder_that_takes_no_file_is_told_once(
 ) -> None:
     file = MemoryFile(tmp_path / "gone")
     with caplog.at_level(logging.WARNING):
-        file.keep(1, 44, list)
-        file.keep(2, 45, list)
+        file.write(1, 44, [])
+        file.write(2, 45, [])
     assert [record.message for record in caplog.records] == [
         f"{tmp_path / 'gone' / 'memory'} can't be written: No such file or directory"
     ]
     (tmp_path / "gone").mkdir()
-    file.keep(3, 46, list)
+    file.write(3, 46, [])
     assert read_memory(tmp_path / "gone") == Memory(3, 46)
