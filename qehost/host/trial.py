@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeAlias, TypeVar
@@ -123,6 +125,9 @@ def main(
     logging.getLogger().handlers[:] = [_ForTheCommand(lines)]
     for candidate in candidates:
         result = work(candidate)
+        # What it printed, as far as it has left that to be printed: at its end this process is killed.
+        with suppress(Exception):
+            sys.stdout.flush()
         pipe.send((lines, result))
         lines.clear()
 

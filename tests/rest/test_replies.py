@@ -114,7 +114,7 @@ def test_a_total_that_can_not_be_read_counts_as_not_said():
 
 
 def test_an_item_that_is_no_object_or_that_python_can_not_hold_is_there_as_text():
-    odd = ["null", "[1]", "9" * 5000, '{"x": ' + "[" * 3000 + "]" * 3000 + "}"]
+    odd = ["null", "[1]", "9" * 5000, '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}"]
     body = '{"items": [' + ", ".join([*odd, '{"id": 1}']) + "]}"
     page = Page.of(Answer(body, 200, {}, True), 1, 10)
     assert page.raw == [*odd, '{"id": 1}']
