@@ -125,7 +125,7 @@ def main(
     logging.getLogger().handlers[:] = [_ForTheCommand(lines)]
     for candidate in candidates:
         result = work(candidate)
-        # What it printed, as far as it has left that to be printed: at its end this process is killed.
+        # What it printed: this process is killed at its end.  It may have closed that, too.
         with suppress(Exception):
             sys.stdout.flush()
         pipe.send((lines, result))
