@@ -84,7 +84,8 @@ class HostProcess:
 
     def records(self, hook: str = "") -> list[dict[str, Any]]:
         """What the recorder wrote of its calls: of this hook, or of all."""
-        lines = self.records_file.read_bytes().splitlines()
+        # The last one may be on its way into the file.
+        *lines, _ = self.records_file.read_bytes().split(b"\n")
         records = [msgspec.json.decode(line) for line in lines]
         return [record for record in records if not hook or record["hook"] == hook]
 
