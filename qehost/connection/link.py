@@ -115,12 +115,20 @@ class Link:
         self._connecting = False
         self._key_due = self._connect_at = self._down_at = now
         self._attempt = 0
-        self._opened_at = 0.0
+        self._opened_at = 0.0  # never
         self._ends_at_once = 0  # in a row
         self._up_since = 0
         self._last_heard = last_heard
         # The end of the old connection while the new key's is being opened: not told if that works.
         self._unsaid: ConnectionLost | None = None
+
+    @property
+    def unread_since(self) -> int:
+        """Since when REST is still to be asked, epoch ns; 0: it need not be.
+
+        Before the first connection that is all since earlier processes heard the stream.
+        """
+        return self.recovery.unread_since if self._opened_at else self._last_heard
 
     # --- time ----------------------------------------------------------------------------
 

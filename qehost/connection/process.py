@@ -134,7 +134,7 @@ class Connection:
             self._report()
 
     def _reached(self) -> tuple[int, int]:
-        return self.pipeline.next_seq - 1, self.link.recovery.unread_since
+        return self.pipeline.next_seq - 1, self.link.unread_since
 
     def _remember(self) -> None:
         if self.memory is not None:
