@@ -26,7 +26,9 @@ def push(venue, data, kind="order_data", message_id=""):
     if not isinstance(data, str) and data is not None:
         data = json.dumps(data)
     outer = {"type": kind, "messageId": message_id or f"m-{next(ids)}", "userId": "u"}
-    venue.push(json.dumps(outer | {"data": data}))
+    text = json.dumps(outer | {"data": data})
+    # A client may know that it is connected before the venue does.
+    wait_for(lambda: venue.push(text), "an open stream")
 
 
 def order(**fields):
