@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 
+from qehost.config.loading import LONGEST, seconds
+
 __all__ = ["AGE", "MOMENT", "SIZE", "FiniteRange"]
 
-LONGEST = 3e9
-"""Seconds, 95 years: what is longer means the same, and some clock can't count it."""
 LARGEST = 2**62
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
@@ -26,9 +25,9 @@ class Age(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         if isinstance(value, float):
             return value
-        if not (found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value)):
+        if not re.fullmatch(r"\d+(?:\.\d+)?[smhd]", value):
             self.fail(f"{value!r} is no age: write 90s, 15m, 12h or 7d", param, ctx)
-        return min(float(found[1]) * UNITS[found[2]], LONGEST)
+        return seconds(value)
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
@@ -56,11 +55,11 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
                 ctx,
             )
         try:
-            seconds = int(moment.replace(microsecond=0).timestamp())
+            whole = int(moment.replace(microsecond=0).timestamp())
         except (ValueError, OverflowError):  # The first and the last years have no local time.
-            seconds = 0 if moment.year < 1970 else LARGEST // 10**9
+            whole = 0 if moment.year < 1970 else LARGEST // 10**9
         # Nothing was received before 1970 either, and 0 is no moment.
-        return max(1, seconds * 10**9 + moment.microsecond * 1000)
+        return max(1, whole * 10**9 + moment.microsecond * 1000)
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on

@@ -127,18 +127,17 @@ class Connection:
         if lost := self.outlet.take_lost():
             self._tell_lost(lost)
         self.link.keep_time(now)
-        if self.memory is not None and self.memory.is_due(*self._reached()):
-            self._remember()
+        self._remember()
         if now >= self.report_at or self.link.state.name != self.reported:
             self.report_at = now + REPORT_EVERY
             self._report()
 
-    def _reached(self) -> tuple[int, int]:
-        return self.pipeline.next_seq - 1, self.link.unread_since
-
-    def _remember(self) -> None:
-        if self.memory is not None:
-            self.memory.write(*self._reached(), self.pipeline.open_orders())
+    def _remember(self, *, whether_due_or_not: bool = False) -> None:
+        if self.memory is None:
+            return
+        seq, unread_since = self.pipeline.next_seq - 1, self.link.unread_since
+        if whether_due_or_not or self.memory.is_due(seq, unread_since):
+            self.memory.write(seq, unread_since, self.pipeline.open_orders())
 
     def _timeout(self) -> float:
         stream = self.link.stream
@@ -190,7 +189,7 @@ class Connection:
         """Close the socket, hand over what is still on its way, all within the order's time."""
         deadline = self.clock() + order.timeout
         self.link.close(order.reason, order.timeout / 2)
-        self._remember()
+        self._remember(whether_due_or_not=True)
         while self.outlet.writers and self.clock() < deadline:
             select.select([], self.outlet.writers, [], max(0.0, deadline - self.clock()))
             for writer in self.outlet.writers:

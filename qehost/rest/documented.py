@@ -33,7 +33,7 @@ class Documented:
 
     def query(self, url_path: str, payload: Mapping[str, Any] | None = None) -> Any:
         """GET without a signature.  Returns the result as Python values."""
-        return self._value(self._calls.call("GET", url_path, payload))
+        return self.send_request("GET", url_path, payload)
 
     def send_request(
         self, http_method: str, url_path: str, payload: Mapping[str, Any] | None = None

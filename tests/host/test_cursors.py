@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import no_room
 
 from qehost.errors import JournalError
 from qehost.host.cursors import Call, Marks, MarksView, cursors_of
@@ -174,23 +172,12 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error_and_memory_does(tmp_pa
     assert (marks.cursor("main"), marks.cursor("other")) == (3, None)
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file takes a byte more."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_on_a_full_disk_a_new_process_goes_on_in_the_file_that_is_there(path: Path) -> None:
     marks = Marks.open(path, PLUGINS, HOOKS, ("former", *ACCOUNTS))
     marks.advance("other", 10)
     marks.hand("other", 12)
     marks.close()
-    with full_disk():
+    with no_room():
         again = open_marks(path)
     assert (again.cursor("main"), again.cursor("other"), again.handed("other")) == (None, 10, 12)
     again.advance("other", 11)
@@ -217,7 +204,7 @@ def test_where_that_file_has_no_room_for_the_names_memory_goes_on_from_its_curso
     marks.advance("main", 10)
     marks.hand("main", 12)
     marks.close()
-    with full_disk():
+    with no_room():
         with pytest.raises(JournalError, match="full"):
             Marks.open(path, plugins, hooks, accounts)
         memory = Marks.in_memory(plugins, hooks, accounts, after=path)
@@ -228,7 +215,7 @@ def test_where_that_file_has_no_room_for_the_names_memory_goes_on_from_its_curso
 def test_on_a_full_disk_a_damaged_file_brings_everything_again_too(path: Path) -> None:
     open_marks(path).advance("main", 10)
     path.write_bytes(b"rubbish")
-    with full_disk():
+    with no_room():
         with pytest.raises(JournalError, match="full"):
             open_marks(path)
         memory = Marks.in_memory(PLUGINS, HOOKS, ACCOUNTS, after=path)
