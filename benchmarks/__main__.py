@@ -11,7 +11,7 @@ from accounts import Accounts
 from blast import Server
 from instrument import Instrument, Sizes, command
 from layers import Layers
-from memory import Memory
+from memory import Checkpoint
 from pipeline import Pipeline
 from slow import Slow
 
@@ -23,7 +23,7 @@ def build(server: Server, sizes: Sizes) -> list[Instrument]:
     return [
         pipeline,
         Slow(server, sizes, pipeline),
-        Memory(server, sizes),
+        Checkpoint(server, sizes),
         Plugins(server, sizes),
         Accounts(server, sizes),
         Layers(sizes),

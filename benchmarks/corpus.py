@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from itertools import count
 
 from qehost.simulator.connection import text_frame
-from qehost.simulator.encode import Form, outer, pushes
+from qehost.simulator.encode import MessageVersion, outer, pushes
 from qehost.simulator.market import Market
 
 __all__ = ["BLOCK", "BOTH", "Frames", "messages", "status_frame"]
 
-BOTH: Sequence[Form] = ("v2", "v1")
+BOTH: Sequence[MessageVersion] = ("v2", "v1")
 OPENED = 1_712_345_000  # epoch seconds
 STEP_MS = 7  # between two updates, on the market's clock
 BLOCK = 50_000
@@ -30,7 +30,7 @@ REPEATED_AFTER = 36_000
 so that a repetition differs in two strings only, which keep their length."""
 
 
-def messages(total: int, forms: Sequence[Form] = BOTH, seed: int = 1) -> list[bytes]:
+def messages(total: int, forms: Sequence[MessageVersion] = BOTH, seed: int = 1) -> list[bytes]:
     """`total` outer messages, each with an id of its own; up to `BLOCK`."""
     if total > BLOCK:
         raise ValueError(f"there are {BLOCK} messages before they are repeated")

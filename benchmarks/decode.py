@@ -15,8 +15,8 @@ import peer
 from instrument import Sizes, command
 from table import Row
 
-from qehost import wire
-from qehost.pipeline import Pipeline
+from qehost.events import wire
+from qehost.events.pipeline import Pipeline
 
 __all__ = ["Decode"]
 

@@ -1,6 +1,6 @@
 """`python benchmarks/dispatch.py`: what calling the plugins costs, in µs an event.
 
-The product's loop, with the marks that outlive the process and the time of each call, beside
+The product's loop, with the progress file and the time of each call, beside
 pluggy's own call of the same implementations, and beside calling their functions and nothing else.
 """
 
@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from types import ModuleType
 
-from qehost.host.cursors import Marks
 from qehost.host.dispatch import HOOKS
 from qehost.host.loading import Plugins, implementations
 from qehost.host.registry import Registry
 from qehost.messages import StatusEvent
+from qehost.storage.progress import CallRecorder, ProgressMemory
 
 EVENT = StatusEvent(1, "main", "m1", 0, "stream", False, "", "up")
 BATCH = [EVENT] * 64
@@ -57,9 +57,9 @@ def measure(count: int, runs: int) -> Cost:
     names = [f"plugin{number}" for number in range(count)]
     for name in names:
         registry.add(_plugin(), name, "")
-    marks = Marks.in_memory(names, tuple(HOOKS), ("main",))
+    progress = CallRecorder(ProgressMemory(), names, tuple(HOOKS), ("main",))
     plugins = Plugins((), dict.fromkeys(names), implementations(registry))
-    dispatcher = plugins.dispatcher(marks=marks)
+    dispatcher = plugins.dispatcher(progress=progress)
     call = registry.hook.on_status
     functions = [found.function for found in registry.implementations("on_status")]
 

@@ -19,9 +19,9 @@ from typing import Literal
 
 import corpus
 
-from qehost.connection.outlet import Outlet
-from qehost.journal import Journal
-from qehost.pipeline import Pipeline
+from qehost.connection.publisher import Publisher
+from qehost.events.pipeline import Pipeline
+from qehost.storage.journal import Journal
 
 QUEUE_BYTES = 8 << 20
 # How many messages one read of the socket brings: one by one, and under load.
@@ -81,12 +81,12 @@ class Timed:
 
 def measure(journal: Nowhere | Timed, texts: list[str], batch: int) -> float:
     pipeline = Pipeline("main")
-    outlet = Outlet(journal, QUEUE_BYTES, time.monotonic)
+    publisher = Publisher(journal, QUEUE_BYTES, time.monotonic)
     begun = time.perf_counter()
     for at in range(0, len(texts), batch):
-        outlet.emit(pipeline.feed(texts[at : at + batch], 1))
+        publisher.emit(pipeline.feed(texts[at : at + batch], 1))
     took = time.perf_counter() - begun
-    outlet.close()
+    publisher.close()
     return took * 1e6 / len(texts)
 
 

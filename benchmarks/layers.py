@@ -21,19 +21,19 @@ from instrument import Sizes, command
 from programs import TRIVIAL
 from table import Row
 
-from qehost import wire
+from qehost.config.settings import ConnectionSettings, HostSettings
 from qehost.connection.frames import FrameParser
 from qehost.connection.stream import READ_SIZE
-from qehost.host.cursors import Marks
+from qehost.events import wire
+from qehost.events.codec import decode_events, encode_events, first_seq, last_seq
+from qehost.events.pipeline import Pipeline
+from qehost.host.delivery import SLICE
 from qehost.host.dispatch import HOOKS, Dispatcher
 from qehost.host.loading import Plugins, implementations
-from qehost.host.process import SLICE
 from qehost.host.registry import Registry
-from qehost.journal import Journal
-from qehost.pipeline import Pipeline
-from qehost.queue import BatchReader, BatchWriter
-from qehost.records import decode_events, encode_events, first_seq, last_seq
-from qehost.settings import ConnectionSettings, HostSettings
+from qehost.processes.queue import BatchReader, BatchWriter
+from qehost.storage.journal import Journal
+from qehost.storage.progress import CallRecorder, ProgressMemory
 
 __all__ = ["Layers"]
 
@@ -96,7 +96,7 @@ def _one_way(reads: Sequence[bytes], folder: Path) -> dict[str, float]:
             timed("journal", journal.append, batch, *span, at, at)
             timed("queue", writer.offer, batch, span[1])
             for arrived in timed("queue", reader.read):
-                events = timed("build events", decode_events, arrived)
+                events = timed("build events", decode_events, *reversed(arrived))
                 timed("dispatch", _dispatch, dispatcher, events)
         whole, this_thread = time.process_time(), time.thread_time()
         # What the journal's second thread has done in the meantime.
@@ -125,7 +125,9 @@ def _dispatcher() -> Dispatcher:
     registry = Registry()
     registry.add(plugin, "trivial", "")
     plugins = Plugins((), {"trivial": None}, implementations(registry))
-    return plugins.dispatcher(marks=Marks.in_memory(("trivial",), tuple(HOOKS), ("main",)))
+    return plugins.dispatcher(
+        progress=CallRecorder(ProgressMemory(), ("trivial",), tuple(HOOKS), ("main",))
+    )
 
 
 def _each(work: Callable[[str], object], texts: Sequence[str]) -> float:

@@ -20,7 +20,7 @@ from processes import MEMORY
 from programs import Program, Qehost, qehost_command
 from table import Row, as_json
 
-__all__ = ["Memory"]
+__all__ = ["Checkpoint"]
 
 SECTION = "memory and idling"
 LONG_RUN = "long run"
@@ -34,7 +34,7 @@ SETTLED = 1.0  # seconds after which the start is over
 KEEP = "256M"
 
 
-class Memory:
+class Checkpoint:
     """Measured in the first round alone: nothing takes turns with doing nothing."""
 
     def __init__(self, server: Server, sizes: Sizes) -> None:
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, help=f"messages between two lines ({EVERY:,})")
     chosen = parser.parse_args()
     if chosen.messages <= MESSAGES and not chosen.every:
-        say(*carry_out(chosen, lambda server, sizes: [Memory(server, sizes)]), chosen.json)
+        say(*carry_out(chosen, lambda server, sizes: [Checkpoint(server, sizes)]), chosen.json)
         return
     chosen.runs = 1
     every = chosen.every or EVERY

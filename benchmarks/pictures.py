@@ -64,14 +64,14 @@ def message(results: Results) -> str:
     left, wide, each = 20, 680, 98
     picture = Picture(720, 66 + each * len(bars), "CPU time of a message, by process and layer")
     picture.text(left, 26, "CPU time of a message under load, µs", kind="title")
-    marks = ticks(max(bar.length for bar in bars), 6)
-    scale = wide / marks[-1]
+    progress = ticks(max(bar.length for bar in bars), 6)
+    scale = wide / progress[-1]
     bottom = 44 + each * len(bars)
-    for mark in marks:
+    for mark in progress:
         at = left + mark * scale
         for place in range(len(bars)):
             picture.rule(at, 58 + each * place, at, 88 + each * place, "grid")
-        anchor = "end" if mark == marks[-1] else "start" if mark == 0 else "middle"
+        anchor = "end" if mark == progress[-1] else "start" if mark == 0 else "middle"
         picture.text(at, bottom + 8, f"{mark:g}", kind="small", anchor=anchor)
     for place, bar in enumerate(bars):
         top = 54 + each * place
@@ -156,13 +156,13 @@ def _draw(picture: Picture, chart: _Chart, x: float, y: float, wide: float, high
     left, right, bottom = x + 76, x + wide - 24, y + high - 46
 
     points = [point for line in chart.lines for point in line.points]
-    marks = ticks(max(value for _, value in points))
+    progress = ticks(max(value for _, value in points))
     counts = sorted({count for count, _ in points})
     if len(counts) > MARKED_COUNTS:
         counts = ticks(counts[-1])
     across = (right - left) / (counts[-1] or 1)
-    up = (bottom - top) / marks[-1]
-    for mark in marks:
+    up = (bottom - top) / progress[-1]
+    for mark in progress:
         at = bottom - mark * up
         picture.rule(left, at, right, at, "axis" if mark == 0 else "grid")
         picture.text(left - 8, at + 4, f"{mark:,.10g}", kind="small", anchor="end")

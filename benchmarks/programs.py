@@ -18,7 +18,7 @@ from types import TracebackType
 import processes
 from blast import Broken
 
-from qehost.status import read_status
+from qehost.storage.status import read_status
 
 __all__ = ["HERE", "SLEEP", "Peer", "Program", "Qehost", "qehost_command"]
 
@@ -139,7 +139,7 @@ class Qehost(Program):
         return self.folder / "state"
 
     def roles(self) -> dict[int, str]:
-        """`supervisor`, `connection`, `host`; `other` is Python's own resource tracker."""
+        """`supervisor`, `connection`, `host`; `other` is any that should not be there."""
         hosts = 2 if self._slow else 1
         deadline = time.monotonic() + PATIENCE
         while True:

@@ -119,7 +119,7 @@ class Sender(threading.Thread):
 
 def kill_repeatedly(kills: int, rate: float, seed: int) -> tuple[list[float], list[Delivered], int]:
     """Seconds for each recovery, everything delivered, and how many messages were sent."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, Venue(remember=0) as venue:
         (Path(folder) / "sink.py").write_text(SINK)
         command = [
@@ -141,7 +141,7 @@ def kill_repeatedly(kills: int, rate: float, seed: int) -> tuple[list[float], li
             times = []
             pid = sink.wait_for_another(0).pid
             for done in range(kills):
-                time.sleep(dice.uniform(0.0, 0.3))
+                time.sleep(rng.uniform(0.0, 0.3))
                 killed_at = time.monotonic()
                 os.kill(pid, signal.SIGKILL)
                 first = sink.wait_for_another(pid)

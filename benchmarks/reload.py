@@ -99,14 +99,14 @@ def running(venue: Venue) -> Iterator[tuple[Program, Sink]]:
 
 
 def measure(times: int, rate: float, replace: Callable[[Program], None]) -> Found:
-    dice = random.Random(7)
+    rng = random.Random(7)
     with Venue(remember=0) as venue, running(venue) as (program, sink):
         sender = Sender(venue, rate)
         sender.start()
         pid = sink.wait_for_another(0).pid
         gaps = []
         for _ in range(times):
-            time.sleep(dice.uniform(0.2, 0.5))
+            time.sleep(rng.uniform(0.2, 0.5))
             replace(program)
             first = sink.wait_for_another(pid)
             last = next(each for each in reversed(sink.all) if each.pid == pid)

@@ -23,20 +23,23 @@
     ├── PluginError                   a plugin that cannot be used
     │   ├── UnknownPlugin             `-p` names one that exists nowhere
     │   └── HookError                 a plugin's hook raised
+    ├── Retry                         raised by a plugin: not now, call me again
+    ├── EventsRefused                 raised by a plugin: of this batch, only these can't be taken
+    ├── DeadLettersDropped            failures of a plugin for which there was no room
+    ├── DumpError                     what should be the dump of a Blotter can't be read
     ├── JournalError                  the journal can't be written or read
     │   └── StateFolderBusy           another qehost works in the same state folder
     └── ProcessDied                   a child process ended on its own
 
 The names in the documented API keep their documented constructors.  An error holds what it is about
-as attributes and builds its own text, which says what the reader can do.  No secret enters one.
+as attributes and builds its own text, which says what the reader can do.  None contains a secret.
 """
 
 from __future__ import annotations
 
 import signal
-from typing import Any, ClassVar
-
-from qehost.messages import Problem
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
 __all__ = [
     "APIError",
@@ -44,8 +47,11 @@ __all__ = [
     "ConfigError",
     "ConnectError",
     "ConnectionLost",
+    "DeadLettersDropped",
     "DecodeError",
+    "DumpError",
     "Error",
+    "EventsRefused",
     "GapError",
     "HandshakeError",
     "HookError",
@@ -61,6 +67,7 @@ __all__ = [
     "ProcessDied",
     "ProtocolViolation",
     "RestError",
+    "Retry",
     "ServerError",
     "StateFolderBusy",
     "TransportError",
@@ -68,16 +75,16 @@ __all__ = [
     "VenueError",
     "WebsocketClientError",
     "from_problem",
-    "to_problem",
 ]
 
 
 class Error(Exception):
-    """The root of the tree.  All of them can be pickled and copied, with all that they hold."""
+    """The root of the tree.  All errors can be pickled and copied with their attributes."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is otherwise built anew from its `args`, which are not what its constructor
-        # takes; a pool of processes whose worker raises that waits for ever.
+        # By default an exception is rebuilt by calling its class with `args`, which our
+        # constructors don't take; a process pool whose worker raises such an exception waits for
+        # ever.
         return _build, (type(self), self.args, self.__dict__)
 
 
@@ -103,7 +110,7 @@ class WebsocketClientError(Error):
         return self.error_message
 
     def facts(self) -> dict[str, str]:
-        """What the error holds beside its text, for the way between the processes."""
+        """The attributes besides the text, for sending the error to another process."""
         return {}
 
 
@@ -118,7 +125,7 @@ class DecodeError(WebsocketClientError):
         self.path = path
 
     def facts(self) -> dict[str, str]:
-        # The raw text is on the event already; it would only travel twice.
+        # The event has the raw text already.
         return {"path": self.path}
 
 
@@ -142,7 +149,7 @@ class ConnectError(WebsocketClientError):
 
 
 class HandshakeError(ConnectError):
-    """The venue answered the handshake with something else than a WebSocket.
+    """The venue answered the handshake with something other than a WebSocket.
 
     `status` is the HTTP status, `retry_after` the seconds that the venue asked to wait, if it did.
     """
@@ -179,7 +186,7 @@ class ConnectionLost(WebsocketClientError):
 
 
 class ProtocolViolation(ConnectionLost):
-    """The venue sent what RFC 6455 forbids; `close_code` is the code we close with."""
+    """The venue sent what RFC 6455 forbids; `close_code` is the code of our close frame."""
 
 
 class ListenKeyError(WebsocketClientError):
@@ -207,6 +214,13 @@ class RestError(Error):
 
     status_code: int = 0
     retry_after: float | None = None
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether an action may have been carried out all the same: there was no answer, or one
+        that does not say.  Ask before it is done again (`API.master_order`)."""
+        unsaid = isinstance(self, TransportError | ServerError)
+        return unsaid or self.status_code == 408 or self.status_code >= 500
 
 
 class ClientError(RestError):
@@ -276,9 +290,10 @@ class TransportError(RestError):
 
 
 class IncompleteList(RestError):
-    """A list of which not everything came; what came was given before.
+    """A list that could not be read to its end; what was read was given before.
 
-    `too_long`: it has more pages than it may have.  Otherwise the venue counts more than it gave.
+    `too_long`: it has more pages than are allowed.  Otherwise the venue counts more entries than it
+    gave.
     """
 
     def __init__(self, error_message: str, too_long: bool = False) -> None:
@@ -324,9 +339,9 @@ class ParameterTypeError(Error):
 
 
 class ParameterArgumentError(Error, ValueError):
-    """An argument, or a combination of several, that makes no sense.
+    """An argument, or a combination of several, that is invalid.
 
-    A ValueError, too: that is what the venue's own client raises here.
+    Also a ValueError, which the venue's own client raises here.
     """
 
     def __init__(self, error_message: str) -> None:
@@ -338,7 +353,7 @@ class ParameterArgumentError(Error, ValueError):
 
 
 class ConfigError(Error):
-    """The settings can't be used.  `mistakes` holds every one, each a line that names its place."""
+    """The settings can't be used.  `mistakes` has every mistake, each a line with its place."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__(mistakes)
@@ -349,7 +364,7 @@ class ConfigError(Error):
 
 
 class PluginError(Error):
-    """A plugin that can't be used, with the distribution it came from (`""` for a local module)."""
+    """A plugin that can't be used, with its distribution (`""` for a local module)."""
 
     def __init__(self, plugin: str, text: str, distribution: str = "") -> None:
         super().__init__(plugin, text)
@@ -363,7 +378,7 @@ class PluginError(Error):
 
 
 class UnknownPlugin(PluginError):
-    """A value of `-p` that fits no plugin: a wrong command line."""
+    """A value of `-p` that matches no plugin: a wrong command line."""
 
 
 class HookError(PluginError):
@@ -377,6 +392,77 @@ class HookError(PluginError):
     def __str__(self) -> str:
         event = f" at event {self.seq}" if self.seq else ""
         return f"plugin {self.plugin}: {self.hook} raised{event}: {self.text}"
+
+
+class Retry(Error):
+    """Raised by a plugin in a hook that can't do its work now: its database is down, say.
+
+    The plugin's position stays where it is, and no hook of it is called until it is tried again.
+    Then the event at which it raised comes again, to the hooks that had not returned, and what came
+    meanwhile comes after it, from the journal.  Nothing becomes a dead letter, and the other
+    plugins go on.
+
+    `after` is in seconds, from 0.05 to a day; None: 1, and twice as long at each further try, up
+    to 60.  `reason` stands in the log and in `qehost status`; without it, what this was raised from
+    does.
+    """
+
+    def __init__(self, after: float | None = None, reason: str = "") -> None:
+        super().__init__(after, reason)
+        self.after = after
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason or "try again later"
+
+
+class EventsRefused(Error):
+    """Raised by a plugin in `on_batch`: these events can't be taken, the others of the batch are.
+
+    `errors` is by `event.seq`.  Each event in it becomes a dead letter with its own error; any
+    other exception makes dead letters of the whole batch.
+    """
+
+    def __init__(self, errors: Mapping[int, BaseException]) -> None:
+        super().__init__(errors)
+        self.errors = dict(errors)
+
+    def __str__(self) -> str:
+        each = (f"{seq}: {type(error).__name__}: {error}" for seq, error in self.errors.items())
+        return "events that can't be taken: " + "; ".join(each)
+
+
+class DeadLettersDropped(Error):
+    """A plugin has as many dead letters as are kept: `count` more failures were only counted."""
+
+    def __init__(self, plugin: str, count: int) -> None:
+        super().__init__(plugin, count)
+        self.plugin = plugin
+        self.count = count
+
+    def __str__(self) -> str:
+        events = "event was" if self.count == 1 else "events were"
+        return (
+            f"plugin {self.plugin} has so many dead letters that there is no room for more: "
+            f"{self.count} failed {events} not kept (`qehost journal dead-letters`)"
+        )
+
+
+class DumpError(Error):
+    """What was given to `Blotter.load` can't be read: it is damaged, or of another version.
+
+    `text` says which.  The blotter is as it was.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return (
+            f"the dump of the blotter can't be read: {self.text}.  Begin with an empty one, and "
+            "read the journal again"
+        )
 
 
 class JournalError(Error):
@@ -396,7 +482,7 @@ class NewerFormat(JournalError):
 
 
 class StateFolderBusy(JournalError):
-    """Another process works in this state folder; `pid` is its process id, 0 if it is not known."""
+    """Another process uses this state folder; `pid` is its process id, 0 if it is not known."""
 
     def __init__(self, path: str, pid: int) -> None:
         super().__init__(path, f"in use by the qehost with process id {pid or 'unknown'}")
@@ -431,16 +517,19 @@ class ProcessDied(Error):
             return f"signal {-self.exit_code}"
 
 
-# --- errors between processes -----------------------------------------------------------------
+class _Problem(Protocol):
+    """The parts of `qehost.messages.Problem` that are used here, without importing it."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def facts(self) -> Mapping[str, str]: ...
 
 
-def to_problem(error: WebsocketClientError) -> Problem:
-    """The error as it travels in an `ErrorEvent`."""
-    return Problem(error.code, str(error), error.facts())
-
-
-def from_problem(problem: Problem, raw: str = "") -> WebsocketClientError:
-    """The exception that `on_error` receives.  `raw` is the event's text, if it had one."""
+def from_problem(problem: _Problem, raw: str = "") -> WebsocketClientError:
+    """The exception that `on_error` gets.  `raw` is the text of the event, if it has one."""
     text, facts = problem.text, problem.facts
     match problem.code:
         case "decode":

@@ -1,42 +1,169 @@
-"""A value that must not be shown: keys, passwords, a URL's credentials; and where it comes from."""
+"""A text that must not be shown, and the one place that takes such texts out of others.
+
+A `Secret` prints as dots.  From the moment that it exists its text is known to `redact` in this
+process, and everything that qehost lets out passes through `redact`: log lines, errors of REST,
+what one process reports to another.  That is the second net; the first is that no secret gets into
+such a text at all.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
 
 __all__ = [
     "DOTS",
     "Secret",
-    "as_in_toml",
-    "expanded",
     "hiding_arguments",
-    "is_reference",
-    "masked",
-    "resolve",
-    "resolving",
+    "holds_secret",
+    "redact",
+    "redact_keys",
     "without_credentials",
-    "without_keys",
 ]
 
 DOTS = "••••"
-LITERAL = 'stands in the file as it is; { env = "NAME" } or { file = "PATH" } keeps it out'
-"""The warning about a secret that was written down where others may read it."""
 
-TELLING = re.compile(r"(?i)password|passwd|passphrase|secret|token|credential|(api|private)_?key")
+SHORTEST = 6
+"""Characters.  A shorter secret would take ordinary words with it; the venue's have 32 and more."""
 
-
-# A field by that name, in JSON, in JSON within a string, or in a query.
-KEY_FIELD = re.compile(r"""(?i)(listen[_-]?key[\\"'\s]*[:=][\\"'\s]*)[^\s"',}&<]+""")
-RUN = re.compile(r"[\w\\-]{12,}", re.ASCII)
+NO_WORD = 12
+"""Characters; what is as long as that and a secret is no ordinary word."""
 
 Arguments = ParamSpec("Arguments")
+
+# What a text may hold that no Secret was made of.  User and password of a URL:
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# What signs a call or opens a stream, in a query:
+_IN_QUERY = re.compile(
+    r"(?i)(\b(?:listen_?key|signature)"
+    r"|(?<=[?&])(?:access_?token|token|password|passwd|secret|api_?key|api_?secret))=[^\s&\"'}]+"
+)
+# A listen key, in JSON, in JSON within a string, or in a query:
+_KEY_FIELD = re.compile(r"""(?i)(listen[_-]?key[\\"'\s]*[:=][\\"'\s]*)[^\s"',}&<]+""")
+# A signature in JSON, or among the variables that a traceback shows:
+_SIGNATURE_FIELD = re.compile(r"""(?i)(\bsignature[\\"']+\s*[:,=]\s*[\\"']*)[\w+/=%-]{32,}""")
+_LONG_WORD = re.compile(r"[\w\\-]{12,}", re.ASCII)
+
+_known: dict[str, None] = {}
+"""Every text that `redact` takes out; the values mean nothing."""
+
+
+class Secret:
+    """A text that prints as dots.  `reveal()` is the only way to it: easy to search for.
+
+    A plugin's `Config` may use it as the type of a field; it is then given as `{ env = "NAME" }`,
+    `{ file = "PATH" }` or a literal, like qehost's own.
+    """
+
+    __slots__ = ("_reveal",)
+    _reveal: Callable[[], str]
+
+    def __init__(self, value: str, *, remembered: bool = True) -> None:
+        """`remembered`: known to `redact` for as long as this process runs.  Not for what is made
+        anew all the time, such as a signature."""
+        # A function: printers that follow attributes and slots find no text here.
+        self._reveal = lambda: value
+        if remembered:
+            _known.update(dict.fromkeys(_spellings(value)))
+
+    def reveal(self) -> str:
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return f"Secret('{DOTS}')"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self.reveal())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal() == self.reveal()
+
+    def __hash__(self) -> int:
+        return hash(self.reveal())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Also in the process that it is sent to, it is known from the start.
+        return Secret, (self.reveal(),)
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """The secret as other texts may hold it: quoted for a URL, escaped by `repr` or JSON."""
+    for text in _secret_texts(value):
+        if len(text) >= SHORTEST:
+            yield from (text, repr(text)[1:-1], json.dumps(text)[1:-1])
+            yield from (quote(text, safe=""), quote_plus(text))
+
+
+def _secret_texts(value: str) -> Iterator[str]:
+    """The secret itself, and a URL's password.  Of a mere address, such as a proxy's, only that."""
+    try:
+        parts = urlsplit(value)
+        password = parts.password or ""
+    except ValueError:
+        yield value
+        return
+    address = (
+        parts.scheme
+        and parts.netloc
+        and parts.path in ("", "/")
+        and not (parts.query or parts.fragment)
+    )
+    yield from (password, unquote(password))
+    if not address:
+        yield value
+
+
+def redact(text: str, *more: str) -> str:
+    """The text without the secrets of this process, without `more`, and without what is secret by
+    its place: user and password of a URL; a listen key, signature, token or the like in a query.
+
+    It can be written as UTF-8, whatever the text was: an error may name a file that no text names,
+    or quote half a character of an answer, and what is told of it goes through pipes and files.
+    """
+    # The longest first: one may be a part of another.
+    for secret in sorted((*_known, *more), key=len, reverse=True):
+        if secret in text:
+            text = text.replace(secret, DOTS)
+    text = _IN_QUERY.sub(rf"\1={DOTS}", _USER_INFO.sub(DOTS, text))
+    text = _SIGNATURE_FIELD.sub(rf"\1{DOTS}", text)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def holds_secret(text: str) -> bool:
+    """Whether the text is a secret of this process, or has a long one in it.
+
+    A short one, such as a password, may be an ordinary part of it: `python` of a path.
+    """
+    words = text.strip()
+    return any(
+        secret == words or (len(secret) >= NO_WORD and secret in text) for secret in tuple(_known)
+    )
+
+
+def redact_keys(text: str) -> str:
+    """For an answer that may hold a listen key which no `Secret` was made of yet: the text also
+    without the value of a field of that name, and without each long word of no language."""
+
+    def redacted(found: re.Match[str]) -> str:
+        word = found[0]
+        code = "_" in word and word.isupper()  # SUCH_AS_THIS
+        like_a_key = any(map(str.isdigit, word)) or (len(word) >= 16 and not code)
+        return DOTS if like_a_key else word
+
+    return _LONG_WORD.sub(redacted, _KEY_FIELD.sub(rf"\1{DOTS}", text))
+
+
+def without_credentials(url: str) -> str:
+    """The URL without user, password, query and fragment: the address that it leads to."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def hiding_arguments(make: Callable[Arguments, None]) -> Callable[Arguments, None]:
@@ -52,139 +179,3 @@ def hiding_arguments(make: Callable[Arguments, None]) -> Callable[Arguments, Non
             raise error.with_traceback(None) from None
 
     return making
-
-
-class Secret:
-    """A text that prints as dots.  `reveal()` is the only way to it: easy to search for.
-
-    A plugin's `Config` may use it as the type of a field; it is then given as `{ env = "NAME" }`,
-    `{ file = "PATH" }` or a literal, like qehost's own.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"Secret('{DOTS}')"
-
-    __str__ = __repr__
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-def is_reference(value: object) -> bool:
-    """Whether it says where a secret is: `{ env = … }` or `{ file = … }`."""
-    return isinstance(value, dict) and set(value) in ({"env"}, {"file"})
-
-
-def as_in_toml(text: str) -> Any:
-    """What a text of the environment says: a table, written as in TOML, or the secret itself."""
-    if text.lstrip().startswith("{"):
-        with suppress(tomllib.TOMLDecodeError):
-            return tomllib.loads(f"secret = {text.strip()}")["secret"]
-    return text
-
-
-def expanded(folder: Path, path: str) -> Path:
-    """The path that a setting means: `~` is a home folder, and a relative one counts from `folder`.
-
-    Raises `ValueError`.
-    """
-    if "\0" in path:
-        raise ValueError("a path has no NUL character")
-    try:
-        return folder / Path(path).expanduser()
-    except RuntimeError:
-        raise ValueError(f"nobody's home folder is {Path(path).parts[0]}") from None
-
-
-def resolve(value: Any, environ: Mapping[str, str], folder: Path) -> Secret:
-    """The secret that a setting's value stands for.  A relative file counts from `folder`.
-
-    Raises `ValueError`; its text holds nothing of a secret.
-    """
-    match value:
-        case Secret():
-            return value
-        case {"env": str(variable)} if len(value) == 1:
-            if not environ.get(variable):
-                raise ValueError(f"the environment variable {variable} is not set")
-            return Secret(environ[variable].strip())
-        case {"file": str(name)} if len(value) == 1:
-            file = expanded(folder, name)
-            try:
-                # -sig: some editors begin a file with a mark, which is no part of the secret.
-                text = file.read_text(encoding="utf-8-sig").strip()
-            except OSError as error:
-                raise ValueError(f"{file} can't be read: {error.strerror}") from None
-            except UnicodeDecodeError:
-                raise ValueError(f"{file} can't be read: it is no text in UTF-8") from None
-            if not text:
-                raise ValueError(f"{file} is empty")
-            return Secret(text)
-        case str(text):
-            return Secret(text.strip())
-        case _:
-            raise ValueError('expected { env = "NAME" } or { file = "PATH" }')
-
-
-def resolving(environ: Mapping[str, str], folder: Path) -> Callable[[type, Any], Any]:
-    """`dec_hook` for msgspec: fields of the type `Secret` are resolved."""
-
-    def hook(kind: type, value: Any) -> Any:
-        if kind is Secret:
-            return resolve(value, environ, folder)
-        raise NotImplementedError(f"settings can't be of type {kind.__name__}")
-
-    return hook
-
-
-def without_credentials(url: str) -> str:
-    """The URL without user, password, query and fragment: what may be printed of it."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-def without_keys(text: str) -> str:
-    """A text of the venue without all that could be a listen key, which nobody has seen yet.
-
-    That is the value of a field of that name, and each long word that is no word of a language.
-    """
-
-    def blotted(run: re.Match[str]) -> str:
-        word = run[0]
-        code = "_" in word and word.isupper()  # SUCH_AS_THIS
-        like_a_key = any(map(str.isdigit, word)) or (len(word) >= 16 and not code)
-        return DOTS if like_a_key else word
-
-    return RUN.sub(blotted, KEY_FIELD.sub(rf"\1{DOTS}", text))
-
-
-def masked(name: str, value: Any) -> Any:
-    """What may be shown of a setting: secrets, and what is named or looks like one, as dots."""
-    if is_reference(value):
-        return value
-    if isinstance(value, dict):
-        return {key: masked(f"{name}.{key}", inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(name, inner) for inner in value]
-    if isinstance(value, Secret):
-        return DOTS if value else ""
-    if isinstance(value, str) and value:
-        if TELLING.search(name.rpartition(".")[2]):
-            return DOTS
-        return re.sub(r"(?<=://)[^/@\s]*(?=@)", DOTS, value)
-    return value

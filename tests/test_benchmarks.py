@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from qehost.connection.frames import FrameParser
-from qehost.pipeline import Pipeline
-from qehost.records import expand
+from qehost.events.codec import expand
+from qehost.events.pipeline import Pipeline
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = ("--runs", "1", "--messages", "2000", "--seconds", "0.1", "--idle", "0.1")
@@ -99,6 +99,14 @@ def test_decoding_is_measured_for_each_form() -> None:
     rows = figures("decode.py")["decoding"]
     assert set(rows) == {"decode V2", "decode V1", "decode mixed", "Pipeline.feed mixed"}
     assert all(row["qehost"] > 0 for row in rows.values())
+
+
+def test_the_state_of_all_orders_is_measured_from_the_event_to_the_dump() -> None:
+    rows = figures("blotter.py")["blotter"]
+    assert set(rows) == {
+        *("exact figures of an event", "fold an event", "add an event"),
+        *("read and fold a journal file", "dump child orders", "load child orders"),
+    }
 
 
 def test_dispatch_is_measured_beside_pluggy_for_1_3_and_10_plugins() -> None:

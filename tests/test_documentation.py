@@ -14,14 +14,13 @@ import pytest
 
 from qehost import errors, testing
 from qehost.cli import COMMANDS
-from qehost.cli.plugin_package import files
+from qehost.cli.plugin_package import package_files
+from qehost.config.settings import OF_PLUGINS, HostSettings, PluginSettings
 from qehost.errors import ConnectionLost, Error, RestError, WebsocketClientError
-from qehost.hookspecs import VERSION
+from qehost.hookspecs import VERSION, Context
 from qehost.host.arguments import HOOKS
-from qehost.host.context import Context
-from qehost.host.process import SLICE
+from qehost.host.delivery import SLICE
 from qehost.rest.api import API, DEFAULT_TIMEOUT
-from qehost.settings import HostSettings, PluginSettings
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -64,7 +63,7 @@ def test_the_hooks_stand_in_the_order_of_hookspecs_and_there_are_no_others() -> 
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_each_hook_has_a_test_of_its_contract(hook: str) -> None:
-    tree = ast.parse((ROOT / "tests" / "test_hooks.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "tests" / "test_hookspecs.py").read_text(encoding="utf-8"))
     tests = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert [name for name in tests if name.startswith(f"test_{hook}_")]
 
@@ -80,8 +79,10 @@ def test_every_setting_of_the_hosts_is_documented_with_its_default() -> None:
     own = PluginSettings()
     told = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section("## Settings"), re.MULTILINE))
     assert {name: tomllib.loads(f"x = {text}")["x"] for name, text in told.items()} == {
-        name: getattr(own, name) for name in ("enabled", "process", "order")
+        name: default for name in OF_PLUGINS if (default := getattr(own, name)) is not None
     }
+    for name in OF_PLUGINS:
+        assert f"\n| `{name}` |" in section("## Settings")
 
 
 def test_everything_in_qehost_testing_is_documented() -> None:
@@ -91,7 +92,7 @@ def test_everything_in_qehost_testing_is_documented() -> None:
 
 def test_what_is_named_exists() -> None:
     acting = section("### Acting: `context.api`")
-    for name in re.findall(r"`(\w+_orders?|order_fills|create_listen_key)`", acting):
+    for name in re.findall(r"`(\w+_v2|\w+_pages)`", acting):
         assert hasattr(API, name), name
     for name in re.findall(r"`(\w+Error)`", acting):
         assert issubclass(getattr(errors, name), RestError), name
@@ -131,15 +132,29 @@ def test_code_and_settings_can_be_read() -> None:
         tomllib.loads(text)
 
 
-def test_links_within_the_page_lead_somewhere() -> None:
-    headings = re.findall(r"^#+ (.+)$", PLUGINS, re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
-    links = re.findall(r"\]\(#([^)]+)\)", PLUGINS)
-    assert [link for link in links if link not in anchors] == []
+def anchors_of(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]), ids=lambda page: page.name
+)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if re.match(r"\w+:", link):
+            continue
+        if not target.exists() or (anchor and anchor not in anchors_of(target.read_text("utf-8"))):
+            lost.append(link)
+    assert lost == []
 
 
 def test_the_tutorials_plugin_passes_the_tutorials_tests(tmp_path: Path) -> None:
-    for path, text in files("large-fills", ["on_start", "on_fill"], f"{VERSION}.0").items():
+    for path, text in package_files("large-fills", ["on_start", "on_fill"], f"{VERSION}.0").items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -156,3 +171,36 @@ def test_the_tutorials_plugin_passes_the_tutorials_tests(tmp_path: Path) -> None
         [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w/]+(?:\.py|/))`", ARCHITECTURE))))
+def test_each_file_that_the_page_on_the_architecture_names_exists(path: str) -> None:
+    assert (ROOT / path).exists() or (ROOT / "qehost" / path).exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("docs/api.md", "What a program gains"),
+        ("README.md", "Beside the venue's own client"),
+        ("README.zh-CN.md", "与交易所自带客户端相比"),
+    ],
+)
+def test_every_line_about_the_venues_client_names_a_test_that_exists(
+    page: str, heading: str
+) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    table = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 5
+    tests = "".join(
+        file.read_text(encoding="utf-8") for file in Path(__file__).parent.rglob("test_*.py")
+    )
+    for row in rows:
+        names = re.findall(r"`(test_\w+)`", row)
+        assert names, row
+        for name in names:
+            assert f"def {name}(" in tests, name

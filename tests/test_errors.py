@@ -21,6 +21,7 @@ VALUES: dict[str, Any] = {
     "exit_code": -9,
     "status_code": 429,
     "retry_after": 3.0,
+    "errors": {},
 }
 
 
@@ -60,6 +61,28 @@ def test_an_error_is_the_same_after(how: str, kind: type[Error]) -> None:
 def test_the_tree_is_the_public_one() -> None:
     kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
     assert {kind.__name__ for kind in tree(Error)} == kinds
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (errors.TransportError("no answer"), True),
+        (errors.ServerError(502, "bad gateway"), True),
+        (errors.ServerError(200, "not JSON"), True),
+        (errors.ClientError(408, None, "time-out", {}), True),
+        (errors.ClientError(403, None, "no", {}), False),
+        (errors.APIError(404, "NOT_FOUND", "no such order"), False),
+    ],
+)
+def test_an_action_that_was_not_refused_may_have_been_done(error: RestError, unknown: bool) -> None:
+    assert error.outcome_unknown == unknown
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_the_venues_own_refusal_counts_by_its_http_status(status: int) -> None:
+    error = errors.APIError(10_001, "X", "no")
+    error.status_code = status
+    assert error.outcome_unknown == (status == 503)
 
 
 def test_what_was_changed_after_it_was_raised_travels_too() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import subprocess
+import sys
 from decimal import Decimal
-from typing import get_args
+from typing import assert_type, get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from qehost.messages import (
     AnyEvent,
@@ -25,12 +29,14 @@ from qehost.messages import (
     MasterOrderDetail,
     MasterOrderEvent,
     MasterOrderMessage,
+    OrderDetail,
     OrderEvent,
     OrderMessage,
     Problem,
     StatusEvent,
     UnknownEvent,
 )
+from qehost.testing import Events
 
 MASTER_ORDER = MasterOrderMessage(
     *("master_order", "m-1", "c-1", "TWAP", "BTCUSDT", "buy", 1.5, 300.0, "spot", "", False),
@@ -145,3 +151,60 @@ def test_a_message_is_no_base_of_a_dataclass_and_says_what_to_write(frozen: bool
 def test_an_event_as_a_dataclass_holds_its_message_as_a_dictionary() -> None:
     event = StatusEvent(1, "main", "", 0, "stream", False, "", "open")
     assert dataclasses.asdict(event)["message"] == "open"
+
+
+# --- event.detail -------------------------------------------------------------------------------
+
+
+def test_only_orders_and_fills_have_a_detail() -> None:
+    events = Events()
+    with_detail = (events.master_order(), events.order(), events.fill())
+    assert all(event.detail is not None for event in with_detail)
+    others = [event for event in EVENTS if event.kind not in ("master_order", "order", "fill")]
+    assert {event.detail for event in others} == {None}
+
+
+def test_the_type_of_a_detail_follows_from_the_event() -> None:
+    events = Events()
+    master, order, fill = events.master_order(), events.order(), events.fill()
+    assert_type(master.detail, MasterOrderDetail)
+    assert_type(order.detail, OrderDetail)
+    assert_type(fill.detail, FillDetail)
+    assert [type(event.detail) for event in (master, order, fill)] == [
+        MasterOrderDetail,
+        OrderDetail,
+        FillDetail,
+    ]
+
+
+def test_a_detail_is_made_once_and_kept() -> None:
+    events = Events()
+    for event in (events.master_order(), events.order(), events.fill(origin="stream")):
+        assert event.detail is event.detail
+
+
+def test_a_detail_that_was_asked_for_is_no_part_of_the_event() -> None:
+    asked, other = Events().order(), Events().order()
+    assert asked.detail is not None
+    assert asked == other
+    assert asked.as_dict() == other.as_dict()
+    assert msgspec.msgpack.encode(asked) == msgspec.msgpack.encode(other)
+    changed = replace(asked, raw=Events().order(quantity="7").raw)
+    assert changed.detail.quantity == 7
+
+
+def test_a_detail_goes_with_its_event() -> None:
+    event = Events().order()
+    detail = event.detail
+    kept = sys.getrefcount(detail)
+    del event
+    assert sys.getrefcount(detail) == kept - 1
+
+
+def test_an_event_in_another_process_has_a_detail() -> None:
+    event = Events().order(quantity="0.10")
+    program = "import pickle, sys; print(pickle.load(sys.stdin.buffer).detail.quantity)"
+    found = subprocess.run(
+        [sys.executable, "-c", program], input=pickle.dumps(event), capture_output=True, check=True
+    )
+    assert found.stdout.split() == [b"0.10"]

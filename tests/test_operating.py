@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from qehost.cli import main
 from qehost.cli.failure import CONFIG_INVALID, COULD_NOT_START, USAGE
-from qehost.supervisor import GAVE_UP
+from qehost.supervisor.supervisor import GAVE_UP
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -73,3 +74,34 @@ def test_its_settings_are_valid_toml_and_its_links_lead_somewhere() -> None:
     for file, anchor in re.findall(r"\]\(([\w.]*)(?:#([\w-]+))?\)", TEXT):
         assert (file or "operating.md") in headings
         assert not anchor or anchor in headings[file or "operating.md"]
+
+
+def test_the_service_is_operated_from_a_shell_as_it_says_without_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings,) = [text for text in blocks("toml") if "/run/credentials" in text]
+    state = tmp_path / "state"
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "qehost.toml").write_text(settings.replace("/var/lib/qehost", str(state)))
+    monkeypatch.setattr("qehost.config.folders.SYSTEM_FOLDER", tmp_path / "etc")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for command, code, text in (
+        (["status"], 1, f"nothing has run in {state} yet"),
+        (["status", "--check"], 2, f"CRITICAL: nothing has run in {state} yet"),
+        (["journal", "list"], 3, str(state)),
+        (["journal", "dead-letters"], 0, f"No dead letters in {state}."),
+        (["reload"], 3, f"no qehost runs with the state folder {state}"),
+        (["plugins"], 0, ""),
+    ):
+        result = CliRunner().invoke(main, command)
+        assert (result.exit_code, text in result.output) == (code, True), result.output
+    # A run needs them, and says so.
+    assert "/run/credentials/qehost.service" in CliRunner().invoke(main, ["config", "check"]).output
+
+
+def test_the_container_asks_for_its_health_by_a_command_that_there_is() -> None:
+    (line,) = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", TEXT, re.MULTILINE)
+    program, *command = json.loads(line)
+    assert program == "qehost"
+    assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0

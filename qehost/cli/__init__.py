@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from importlib import import_module
 from typing import Any
 
+if sys.argv[1:2] == ["run"]:
+    # From the first line on: a terminal that is closed would end it, until the signals are caught.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
 import click
+
+from qehost.cli.plugin_commands import load_command, plugin_commands
 
 __all__ = ["main"]
 
-# Name → one line of help.  The module is named after the command, with `_` for `-`.  They are not
-# imported for `qehost --help`: plugins, HTTP and SQLite would make it slow.
+# Name → one line of help.  The module has the name of the command, with `_` for `-`.  For
+# `qehost --help` none is imported: plugins, HTTP and SQLite would make it slow.
 COMMANDS = {
     "run": "Receive the stream and hand every message to the plugins.",
-    "reload": "Take new versions and settings of the plugins; the stream stays up.",
-    "status": "See what runs, how far it has come, and what it is at.",
+    "reload": "Take new versions and settings of the plugins; the stream stays open.",
+    "status": "Show what runs, how far it has come, and what it is doing.",
     "tail": "Show events as they come.",
     "replay": "Deliver events again to chosen plugins, from the journal or a file.",
-    "journal": "See, export and prune what was received; dead letters.",
-    "config": "The settings' file: print one, check it, show what holds.",
-    "check": "Try out what a run needs, from the settings to the venue.",
-    "plugins": "List the plugins that are installed, and what became of them.",
-    "simulate": "Run a local venue: stream and REST, with a living market.",
+    "journal": "List, export and prune what was received; list dead letters.",
+    "config": "Print an annotated settings' file, check one, show the values in use.",
+    "check": "Try what a run needs, from the settings to the venue.",
+    "plugins": "List the plugins that are installed, and whether they can be loaded.",
+    "simulate": "Run a local venue: stream and REST, with a simulated market.",
     "listen-key": "Make a listen key and print it.",
     "new-plugin": "Make a package for a new plugin, ready to install and run.",
 }
@@ -33,15 +40,24 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group that knows its commands' names and help without importing them."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        _open_standard_streams()
+        return super().main(*args, **kwargs)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *plugin_commands(COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            found = plugin_commands(COMMANDS).get(cmd_name)
+            return None if found is None else load_command(found)
         if cmd_name == "run":
-            # A terminal that is closed must not end it, not even while it is imported.
-            signal.signal(signal.SIGHUP, lambda *_: None)
+            # From now on, and not when everything is imported: to end must end it in an orderly
+            # way, and closing the terminal not at all.
+            from qehost.supervisor.signals import Signals
+
+            ctx.obj = signals = Signals()
+            ctx.with_resource(signals.caught())
         module = import_module(f"qehost.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
@@ -49,6 +65,23 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        if added := plugin_commands(COMMANDS):
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, each[0].help) for name, each in added.items()])
+
+
+def _open_standard_streams() -> None:
+    """Where the program was started with them closed, the first files that it opens would be taken
+    for its input and its output."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            # Those that are started here have it, too.
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 — until the end
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,5 +90,5 @@ def main(**_: Any) -> None:
     """Every message of Quantum Execute's push stream reaches every plugin."""
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper) and out.errors == "strict":
-        # GBK has no ✓ and ASCII no µ: that must not be the end of `status`.
+        # GBK has no ✓ and ASCII no µ; `status` must not fail for that.
         out.reconfigure(errors="replace")

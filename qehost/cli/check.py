@@ -1,4 +1,4 @@
-"""`qehost check`: try everything out that a run needs."""
+"""`qehost check`: try everything that a run needs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from rich.text import Text
 
-from qehost.cli.columns import BENEATH, GAP, output, print_lines, row_lines
-from qehost.cli.examination import Examination, examine
-from qehost.cli.failure import failing_clearly
-from qehost.cli.finding import Finding
-from qehost.cli.machine_checks import machine_checks
-from qehost.cli.settings_file import config_option
-from qehost.cli.specs import specs_option
-from qehost.cli.venue_checks import venue_checks
+from qehost.cli.checks import CheckResult
+from qehost.cli.checks.machine import machine_checks
+from qehost.cli.checks.settings import SettingsCheck, check_settings
+from qehost.cli.checks.venue import venue_checks
+from qehost.cli.columns import GAP, INDENT, print_lines, row_lines, stdout_console
+from qehost.cli.failure import handle_errors
+from qehost.cli.json_output import pretty_json
+from qehost.cli.options import (
+    config_option,
+    insecure_option,
+    protocol_option,
+    rest_url_option,
+    specs_option,
+    state_dir_option,
+    ws_url_option,
+)
 from qehost.config import missing_credentials
-from qehost.printable import visible
-from qehost.state import StateFolder
+from qehost.processes.escape import visible
+from qehost.storage.state_folder import StateFolder
 
 __all__ = ["command"]
 
@@ -31,17 +38,18 @@ SIGNS = {
     "failed": ("✗", "bold red"),
     "skipped": ("–", "dim"),
 }
-# A sign and the longest usual subject; a longer one's text stands beneath it.
-SUBJECT = 19
+# Columns for a sign and the longest usual subject; the text of a longer one is put below it.
+SUBJECT_WIDTH = 19
 
 
 @click.command()
 @config_option
 @specs_option
-@click.option("--state-dir", type=click.Path(file_okay=False), help="Where the journal is kept.")
-@click.option("--ws-url", metavar="URL", help="Where the stream is.")
-@click.option("--rest-url", metavar="URL", help="Where REST is.")
-@click.option("--protocol", type=click.Choice(["v2", "v1"]), help="The stream's version.")
+@state_dir_option
+@ws_url_option
+@rest_url_option
+@insecure_option
+@protocol_option
 @click.option(
     "--listen-key-test",
     is_flag=True,
@@ -49,7 +57,7 @@ SUBJECT = 19
     "the stream that uses it, wherever that runs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@failing_clearly
+@handle_errors
 def command(
     config_file: Path | None,
     specs: tuple[str, ...],
@@ -57,32 +65,31 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Try out what a run needs: settings, plugins, state folder, disk, journal, REST, clock,
+    """Try what a run needs: settings, plugins, state folder, disk, journal, REST, clock,
     credentials and stream.
 
-    Nothing is changed by it: no journal is written, no hook is called, and no listen key is made
-    (but see --listen-key-test). Ends with 0 if a run would work, and with 1 if not.
+    It changes nothing: no journal is written, no hook is called, and no listen key is made (but see
+    --listen-key-test). Ends with 0 if a run would work, and with 1 if not.
     """
-    found = examine(config_file, specs, flags)
-    findings = []
-    for finding in _findings(config_file, found, listen_key_test):
-        findings.append(finding)
+    settings = check_settings(config_file, specs, flags)
+    results = []
+    for result in _results(config_file, settings, listen_key_test):
+        results.append(result)
         if not as_json:
-            _print(finding)
-    well = all(finding.state != "failed" for finding in findings)
+            _print(result)
+    ok = all(result.state != "failed" for result in results)
     if as_json:
-        shown = {"ok": well, "checks": findings}
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
-    sys.exit(0 if well else 1)
+        click.echo(pretty_json({"ok": ok, "checks": results}))
+    sys.exit(0 if ok else 1)
 
 
-def _findings(file: Path | None, found: Examination, make_key: bool) -> Iterator[Finding]:
+def _results(file: Path | None, found: SettingsCheck, make_key: bool) -> Iterator[CheckResult]:
     yield from machine_checks(file, found)
     settings = found.loaded.settings
-    # Much can be tried without credentials.
+    # Most can be tried without credentials.
     missing = missing_credentials(found.loaded)
     if any("accounts." in mistake for mistake in found.mistakes if mistake not in missing):
-        yield Finding("venue", "skipped", "the accounts' settings are wrong: see above")
+        yield CheckResult("venue", "skipped", "the accounts' settings are wrong: see above")
         return
     running = StateFolder(settings.state_dir).holder()
     for name, account in settings.accounts.items():
@@ -91,20 +98,20 @@ def _findings(file: Path | None, found: Examination, make_key: bool) -> Iterator
         )
 
 
-def _print(finding: Finding) -> None:
-    console = output()
-    sign, style = SIGNS[finding.state]
+def _print(result: CheckResult) -> None:
+    console = stdout_console()
+    sign, style = SIGNS[result.state]
     if not console.is_terminal:
-        advice = f" → {finding.advice}" if finding.advice else ""
-        click.echo(visible(f"{finding.state:<8} {finding.subject}: {finding.text}{advice}"))
+        advice = f" → {result.advice}" if result.advice else ""
+        click.echo(visible(f"{result.state:<8} {result.subject}: {result.text}{advice}"))
         return
-    subject = Text.assemble((sign, style), " ", (visible(finding.subject), "bold"))
-    text = Text(visible(finding.text), style if finding.state in ("failed", "skipped") else "")
-    print_lines(console, row_lines([subject, text], [SUBJECT], console.width))
-    if finding.advice:
-        # Many are commands: in one piece they can be copied.
-        next_step = Text(visible(f"→ {finding.advice}"))
-        start = SUBJECT + GAP
+    subject = Text.assemble((sign, style), " ", (visible(result.subject), "bold"))
+    text = Text(visible(result.text), style if result.state in ("failed", "skipped") else "")
+    print_lines(console, row_lines([subject, text], [SUBJECT_WIDTH], console.width))
+    if result.advice:
+        # Many are commands, which are copied in one piece.
+        next_step = Text(visible(f"→ {result.advice}"))
+        start = SUBJECT_WIDTH + GAP
         if start + next_step.cell_len > console.width:
-            start = BENEATH
+            start = INDENT
         console.print(Text(" " * start).append_text(next_step))

@@ -1,6 +1,6 @@
-"""Rows in columns, for a terminal of any width: no word is broken, and nothing goes without a word.
+"""Tables for a terminal of any width: no word is broken, and a column that is left out is named.
 
-No I/O, but for the console that tells how much room there is.
+No I/O, but for the console, which knows its width.
 """
 
 from __future__ import annotations
@@ -13,33 +13,36 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from qehost.processes.escape import visible
+
 __all__ = [
-    "BENEATH",
-    "ENDLESS",
     "GAP",
+    "INDENT",
+    "PIPE_WIDTH",
     "Column",
-    "Laid",
-    "flowing",
-    "laid_out",
-    "output",
+    "TableLayout",
+    "lay_out_table",
     "print_lines",
     "row_lines",
+    "stdout_console",
+    "wrap_words",
 ]
 
 GAP = 2
-FLOW_ROOM = 30
-"""Where it is less, a text that has to flow does so beneath its row."""
-BENEATH = 4
-# In a pipe a row is a line, however long: for grep and cut.
-ENDLESS = 10_000
+MIN_WRAP_WIDTH = 30
+"""With less room a text that has to be wrapped is put below its row."""
+INDENT = 4
+"""Of what is continued below its row."""
+PIPE_WIDTH = 10_000
+"""In a pipe a row is one line, however long it is: for grep and cut."""
 
 
 class Column(NamedTuple):
-    """`usual` and `drop` count where room is short.
+    """`usual` and `drop` are used where the table is wider than the terminal.
 
-    A cell longer than `usual` sends the rest of its row to the next line, so that the others need
-    not keep room for it (0: the column is as wide as its longest cell).  Columns go, the highest
-    `drop` first; those with 0 stay.
+    A cell longer than `usual` moves the rest of its row to the next line, so that the other rows
+    don't reserve that width (0: the column is as wide as its longest cell).  Columns are left out,
+    the highest `drop` first; those with 0 are kept.
     """
 
     heading: str
@@ -48,91 +51,109 @@ class Column(NamedTuple):
     drop: int = 0
 
 
-class Laid(NamedTuple):
+class TableLayout(NamedTuple):
     lines: list[Text]
-    """The headings, and the rows."""
+    """The headings and the rows."""
     left_out: list[str]
-    """Columns that there was no room for."""
+    """The headings of the columns that there was no room for."""
+    widths: list[int]
+    """Of the columns."""
+    headings: int
+    """How many of the lines are headings."""
 
 
-def output() -> Console:
-    """Standard output.  What is longer than a line there is left to the terminal, so that an id
-    that goes over its edge is copied as one.
+def stdout_console() -> Console:
+    """Standard output.  The terminal itself wraps long lines, so that an id that crosses its edge
+    is copied as one.
     """
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        console.width = ENDLESS
+        console.width = PIPE_WIDTH
     return console
 
 
 def print_lines(console: Console, lines: Sequence[Text]) -> None:
+    """What plugins or the venue wrote in them controls no terminal."""
     for line in lines:
-        console.print(line)
+        shown = visible(line.plain)
+        console.print(line if shown == line.plain else Text(shown))
 
 
-def laid_out(
-    columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], width: int, style: str = "bold"
-) -> Laid:
-    """The rows under headings in this style.  The last column may flow over several lines."""
+def lay_out_table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str | Text]],
+    width: int,
+    style: str = "bold",
+    at_least: Sequence[int] = (),
+) -> TableLayout:
+    """The rows under headings in this style.  The last column may be wrapped.
+
+    `at_least` are widths of columns that are above these rows already.
+    """
     cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = _widths(columns, cells)
+    if at_least:
+        widths = list(map(max, widths, at_least))
     kept = list(range(len(columns)))
-    if _total(widths) > width:
+    if _needed_width(widths) > width:
         usual = [max(column.usual, cell_len(column.heading)) for column in columns]
         widths = [
             min(size, most) if column.usual else size
             for column, size, most in zip(columns, widths, usual, strict=True)
         ]
-    while _total([widths[place] for place in kept]) > width:
-        first = max(kept, key=lambda place: columns[place].drop)
+    while _needed_width([widths[index] for index in kept]) > width:
+        first = max(kept, key=lambda index: columns[index].drop)
         if not columns[first].drop:
             break
         kept.remove(first)
     headings = [Text(column.heading, style) for column in columns]
     lines: list[Text] = []
+    above = 0
     for row in [headings, *cells]:
+        above = above or len(lines)
         lines += row_lines(
-            [row[place] for place in kept],
-            [widths[place] for place in kept],
+            [row[index] for index in kept],
+            [widths[index] for index in kept],
             width,
-            [columns[place].right for place in kept],
+            [columns[index].right for index in kept],
         )
-    return Laid(lines, [each.heading for n, each in enumerate(columns) if n not in kept])
+    left_out = [each.heading for n, each in enumerate(columns) if n not in kept]
+    return TableLayout(lines, left_out, widths, above or len(lines))
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> list[int]:
-    """As wide as the longest cells.  A cell with nothing behind it pushes nothing away."""
+    """The widths of the longest cells, without those that no other cell of their row follows."""
     last = len(columns) - 1
     return [
         max(
             cell_len(column.heading),
-            *(row[place].cell_len for row in rows if place == last or any(row[place + 1 :])),
+            *(row[index].cell_len for row in rows if index == last or any(row[index + 1 :])),
             0,
         )
-        for place, column in enumerate(columns)
+        for index, column in enumerate(columns)
     ]
 
 
-def _total(widths: Sequence[int]) -> int:
-    """What it takes, where the last column flows."""
-    return sum(widths[:-1]) + GAP * (len(widths) - 1) + min(widths[-1], FLOW_ROOM)
+def _needed_width(widths: Sequence[int]) -> int:
+    """The width that is needed if the last column is wrapped."""
+    return sum(widths[:-1]) + GAP * (len(widths) - 1) + min(widths[-1], MIN_WRAP_WIDTH)
 
 
 def row_lines(
     cells: Sequence[Text], widths: Sequence[int], width: int, rights: Sequence[bool] = ()
 ) -> list[Text]:
-    """One row, its columns as wide as `widths`; the last one takes what it needs."""
+    """One row.  Its columns are as wide as `widths`, but for the last, which is wrapped."""
     lines: list[Text] = []
     line, start = Text(), 0
-    for place, (cell, size) in enumerate(zip(cells[:-1], widths, strict=False)):
+    for index, (cell, size) in enumerate(zip(cells[:-1], widths, strict=False)):
         if start + size > width and start:
-            # In each row at the same place: here the columns go on in a second line.
+            # At the same column in each row, so that second lines are aligned, too.
             if line:
                 lines.append(line)
-            line, start = Text(), BENEATH
+            line, start = Text(), INDENT
         if cell:
-            line = _at(start if start + cell.cell_len <= width else BENEATH, line, lines)
-            pad = size - cell.cell_len if rights and rights[place] else 0
+            line = _padded_to(start if start + cell.cell_len <= width else INDENT, line, lines)
+            pad = size - cell.cell_len if rights and rights[index] else 0
             line.append(" " * pad).append_text(cell)
         start += size + GAP
     last, room = cells[-1], width - start
@@ -141,26 +162,26 @@ def row_lines(
     if rights and rights[-1]:
         last = Text(" " * (widths[-1] - last.cell_len)).append_text(last)
     longest = max(map(cell_len, last.plain.split()), default=0)
-    if last.cell_len > room and (room < FLOW_ROOM or longest > room):
+    if last.cell_len > room and (room < MIN_WRAP_WIDTH or longest > room):
         if line:
             lines.append(line)
-        start, line = BENEATH, Text()
-    for part in flowing(last, width - start):
-        lines.append(_at(start, line, lines).append_text(part))
+        start, line = INDENT, Text()
+    for part in wrap_words(last, width - start):
+        lines.append(_padded_to(start, line, lines).append_text(part))
         line = Text()
     return lines
 
 
-def _at(start: int, line: Text, lines: list[Text]) -> Text:
-    """The line, filled up to `start`; if it is longer, it is done, and a new one begins."""
+def _padded_to(start: int, line: Text, lines: list[Text]) -> Text:
+    """The line, padded to `start`; if it is too long for that, it is finished and a new one is."""
     if line and line.cell_len > start - GAP:
         lines.append(line)
         line = Text()
     return line.append(" " * (start - line.cell_len))
 
 
-def flowing(text: Text, width: int) -> list[Text]:
-    """Lines of whole words.  A word that is longer than a line is not broken."""
+def wrap_words(text: Text, width: int) -> list[Text]:
+    """Lines of whole words; a word that is longer than a line is not broken."""
     lines: list[Text] = []
     for paragraph in text.split("\n", allow_blank=True):
         plain, breaks, start = paragraph.plain, [], 0

@@ -1,4 +1,4 @@
-"""`qehost config`: an annotated file, its mistakes, and what holds in the end."""
+"""`qehost config`: print an annotated settings' file, check one, show the values in use."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ import click
 import msgspec
 from rich.text import Text
 
-from qehost.cli.columns import Column, laid_out, output, print_lines
-from qehost.cli.examination import Examination, examine
-from qehost.cli.failure import CONFIG_INVALID, failing_clearly
-from qehost.cli.finding import counted
-from qehost.cli.settings_file import config_option
-from qehost.cli.specs import specs_option
+from qehost.cli.checks.settings import SettingsCheck, check_settings
+from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
+from qehost.cli.failure import CONFIG_INVALID, handle_errors
+from qehost.cli.json_output import pretty_json
+from qehost.cli.options import config_option, specs_option
+from qehost.cli.units import format_count
 from qehost.config.annotated import PluginSection, annotated
-from qehost.config.catalogue import SECTIONS, listed
+from qehost.config.catalogue import SECTIONS, settings_of
+from qehost.config.secret_settings import masked
+from qehost.config.settings import OF_PLUGINS, AccountSettings
 from qehost.config.toml_text import toml_value
 from qehost.errors import ConfigError, Error, PluginError
-from qehost.host.finding import Candidate, find
+from qehost.host.discovery import Candidate, find
+from qehost.host.isolated_import import run_isolated
 from qehost.host.loading import config_class
-from qehost.host.trial import tried
 from qehost.network.proxy import parse_proxy
-from qehost.secret import DOTS, masked
-from qehost.settings import AccountSettings
+from qehost.processes.escape import visible
+from qehost.secret import DOTS
 
 __all__ = ["command"]
 
 
 @click.group()
 def command() -> None:
-    """The settings' file: print one, check it, show what holds."""
+    """Print an annotated settings' file, check one, show the values in use."""
 
 
 # --- create ----------------------------------------------------------------------------------
@@ -45,20 +47,20 @@ def command() -> None:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write it there, readable by you alone. A file that exists is left alone.",
+    help="Write it to this file, which only you can read. A file that exists is kept.",
 )
 @specs_option
-@failing_clearly
+@handle_errors
 def create(output: Path | None, specs: tuple[str, ...]) -> None:
     """Print an annotated settings' file, with every default.
 
     It has a section for each plugin that is installed or given with -p.
     """
     candidates = [each for each in find(specs) if each.wanted != "blocked"]
-    sections = zip(candidates, tried(_section, candidates), strict=True)
+    sections = zip(candidates, run_isolated(_section, candidates), strict=True)
     text = annotated(
         [
-            PluginSection(each.name, each.source, None, found.text)
+            PluginSection(each.name, each.source, None, found.text, each.given)
             if isinstance(found, PluginError)
             else found
             for each, found in sections
@@ -68,13 +70,13 @@ def create(output: Path | None, specs: tuple[str, ...]) -> None:
         click.echo(text, nl=False)
         return
     try:
-        # What people write into it later may be secret.
+        # Secrets may be written into it later.
         fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(fd, "w", encoding="utf-8") as file:
                 file.write(text)
         except BaseException:
-            output.unlink()  # Half of it would be in the way of the next try.
+            output.unlink()  # Half of a file would prevent the next try.
             raise
     except FileExistsError:
         raise Error(f"{output} exists already and was left as it is") from None
@@ -84,15 +86,16 @@ def create(output: Path | None, specs: tuple[str, ...]) -> None:
 
 
 def _section(candidate: Candidate) -> PluginSection:
-    """In the process in which it is imported."""
+    """In the process that imports the plugin."""
+    section = PluginSection(candidate.name, candidate.source, None, module=candidate.given)
     if candidate.wanted == "clash":
-        return PluginSection(candidate.name, candidate.source, None, candidate.why)
+        return section._replace(problem=candidate.why)
     try:
         config = config_class(candidate)
-        settings = None if config is None else tuple(listed(config))
-        return PluginSection(candidate.name, candidate.source, settings)
+        settings = None if config is None else tuple(settings_of(config))
+        return section._replace(config=settings)
     except PluginError as error:
-        return PluginSection(candidate.name, candidate.source, None, error.text)
+        return section._replace(problem=error.text)
 
 
 # --- check -----------------------------------------------------------------------------------
@@ -101,26 +104,27 @@ def _section(candidate: Candidate) -> PluginSection:
 @command.command()
 @config_option
 @specs_option
-@failing_clearly
+@handle_errors
 def check(config_file: Path | None, specs: tuple[str, ...]) -> None:
     """Find every mistake in the settings, those of the plugins included, and end with 4 if there
     are any.
     """
-    found = examine(config_file, specs)
-    _tell(found)
+    found = check_settings(config_file, specs)
+    _print_warnings(found)
     if found.mistakes:
         raise ConfigError(found.mistakes)
-    accounts, plugins = len(found.loaded.settings.accounts), len(found.configs)
+    accounts = format_count(len(found.loaded.settings.accounts), "account")
+    plugins = format_count(len(found.configs), "plugin")
     where = config_file.absolute() if config_file else "no file, the environment and the defaults"
-    click.echo(f"OK: {where} ({counted(accounts, 'account')}, {counted(plugins, 'plugin')})")
+    click.echo(f"OK: {where} ({accounts}, {plugins})")
 
 
-def _tell(found: Examination) -> None:
-    """What is no mistake."""
+def _print_warnings(found: SettingsCheck) -> None:
     for warning in found.loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {visible(warning)}", err=True)
     for name, why in found.unknown.items():
-        click.echo(f"warning: the settings of plugin {name} were not checked: {why}", err=True)
+        text = visible(f"the settings of plugin {name} were not checked: {why}")
+        click.echo(f"warning: {text}", err=True)
 
 
 # --- show ------------------------------------------------------------------------------------
@@ -129,10 +133,10 @@ def _tell(found: Examination) -> None:
 COLUMNS = (Column("Setting", usual=30), Column("Value", usual=16), Column("From"))
 
 
-class Row(NamedTuple):
+class ShownSetting(NamedTuple):
     setting: str
     value: Any
-    """As TOML has it, secrets as dots."""
+    """As TOML has it; secrets are dots."""
     source: str
 
 
@@ -140,13 +144,13 @@ class Row(NamedTuple):
 @config_option
 @specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@failing_clearly
+@handle_errors
 def show(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
-    """Print each value that holds, with where it came from. Secrets are dots.
+    """Print the values in use, and where each comes from. Secrets are dots.
 
-    Mistakes are told, too, and then the exit code is 4; what is wrong is shown with its default.
+    With mistakes, which are printed, too, the exit code is 4; wrong settings have their defaults.
     """
-    found = examine(config_file, specs)
+    found = check_settings(config_file, specs)
     rows = list(_rows(found))
     if as_json:
         shown = {
@@ -156,19 +160,19 @@ def show(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> Non
             ],
             "mistakes": found.mistakes,
         }
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
+        click.echo(pretty_json(shown))
         sys.exit(CONFIG_INVALID if found.mistakes else 0)
     _print(rows)
-    _tell(found)
+    _print_warnings(found)
     if found.mistakes:
         raise ConfigError(found.mistakes)
 
 
-def _rows(found: Examination) -> Iterator[Row]:
+def _rows(found: SettingsCheck) -> Iterator[ShownSetting]:
     settings, places, _ = found.loaded
 
-    def row(path: str, value: Any) -> Row:
-        return Row(path, value, places.get(path, "default"))
+    def row(path: str, value: Any) -> ShownSetting:
+        return ShownSetting(path, value, places.get(path, "default"))
 
     yield row("state_dir", settings.state_dir)
     for name, account in settings.accounts.items():
@@ -178,9 +182,9 @@ def _rows(found: Examination) -> Iterator[Row]:
         for field, value in msgspec.structs.asdict(getattr(settings, section)).items():
             yield row(f"{section}.{field}", value)
     for candidate in found.candidates:
-        # The section may be written in another way than the plugin's name.
+        # The name of the section may be written in another way than that of the plugin.
         path = f"plugins.{candidate.settings.section or candidate.name}"
-        for field in ("enabled", "process", "order"):
+        for field in OF_PLUGINS:
             yield row(f"{path}.{field}", getattr(candidate.settings, field))
         for field, value in found.configs.get(candidate.name, {}).items():
             yield _own_row(row(f"{path}.{field}", masked(field, value)), places)
@@ -192,7 +196,7 @@ def _account(account: AccountSettings) -> dict[str, Any]:
 
 
 def _proxy(url: str) -> str:
-    """A proxy's URL, of which only user and password are secret."""
+    """A proxy's URL with dots for user and password."""
     if url in ("", "none"):
         return url
     try:
@@ -202,17 +206,17 @@ def _proxy(url: str) -> str:
     return f"{proxy.scheme}://{f'{DOTS}@' if proxy.username or proxy.password else ''}{proxy}"
 
 
-def _own_row(row: Row, places: dict[str, str]) -> Row:
-    """A table of the plugin's has no place of its own, but what is in it has."""
+def _own_row(row: ShownSetting, places: dict[str, str]) -> ShownSetting:
+    """A table in the plugin's settings has no place of its own, but its settings have."""
     inside = [place for path, place in places.items() if path.startswith(f"{row.setting}.")]
     return row._replace(source=inside[0]) if inside and row.source == "default" else row
 
 
-def _print(rows: Sequence[Row]) -> None:
-    console = output()
+def _print(rows: Sequence[ShownSetting]) -> None:
+    console = stdout_console()
     cells: list[list[str | Text]] = []
     for row in rows:
         style = "dim" if row.source == "default" else "bold"
         value = "" if row.value is None else toml_value(row.value)
         cells.append([row.setting, Text(value, style=style), Text(row.source, style=style)])
-    print_lines(console, laid_out(COLUMNS, cells, console.width).lines)
+    print_lines(console, lay_out_table(COLUMNS, cells, console.width).lines)

@@ -1,4 +1,4 @@
-"""How a command fails: one clear text on standard error, the documented exit code, no traceback."""
+"""How a command fails: with a text on standard error and the documented exit code, no traceback."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import NoReturn, ParamSpec
 import click
 
 from qehost.errors import ConfigError, Error, UnknownPlugin
-from qehost.logs import is_json
-from qehost.printable import visible
+from qehost.processes.escape import visible
+from qehost.processes.logs import is_json
+from qehost.secret import redact
 
-__all__ = ["CONFIG_INVALID", "COULD_NOT_START", "USAGE", "failing_clearly"]
+__all__ = ["CONFIG_INVALID", "COULD_NOT_START", "USAGE", "handle_errors"]
 
 USAGE, COULD_NOT_START, CONFIG_INVALID = 2, 3, 4
 
@@ -24,8 +25,8 @@ log = logging.getLogger("qehost.cli")
 P = ParamSpec("P")
 
 
-def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
-    """A command whose qehost errors become a text and an exit code."""
+def handle_errors(function: Callable[P, None]) -> Callable[P, None]:
+    """Turn what a command raises into a text on standard error and an exit code."""
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -38,7 +39,7 @@ def failing_clearly(function: Callable[P, None]) -> Callable[P, None]:
         except Error as error:
             _end(COULD_NOT_START, str(error))
         except BrokenPipeError:
-            raise  # The reader has enough: click's to end.
+            raise  # Whoever reads the output has closed it; click ends the program.
         except OSError as error:
             _drop_output()
             about = f"{error.filename}: " if error.filename else ""
@@ -52,15 +53,15 @@ def _end(code: int, *texts: str) -> NoReturn:
         if is_json():
             log.critical("%s", text)
         else:
-            # It may be the venue's.
-            click.echo(f"qehost: {visible(text)}", err=True)
+            # The text may come from the venue.
+            click.echo(f"qehost: {visible(redact(text))}", err=True)
     sys.exit(code)
 
 
 def _drop_output() -> None:
-    """What could not be printed is not tried again by the interpreter, which would tell it anew."""
+    """Discard what could not be written; at its end the interpreter would try and fail again."""
     try:
         sys.stdout.flush()
     except OSError:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), sys.stdout.fileno())

@@ -1,130 +1,63 @@
-"""`qehost journal`: what stands in the journal, with a running qehost or without one."""
+"""`qehost journal`: what is in the journal, whether or not qehost is running."""
 
 from __future__ import annotations
 
-import functools
-import heapq
 import sys
-from collections.abc import Callable, Generator, Iterator
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import click
 
 from qehost.cli.dead_letters import dead_letters
-from qehost.cli.journal_table import pretty_json, print_events
-from qehost.cli.moment import AGE, MOMENT, SIZE
-from qehost.cli.output_file import STDOUT, output_file
-from qehost.cli.state_folder import where
-from qehost.errors import JournalError
-from qehost.host.cursors import cursors_of
-from qehost.journal.export import FORMATS, write_csv, write_jsonl, write_parquet
-from qehost.journal.layout import Damage, span
-from qehost.journal.pruning import Pruned, journal_bytes, prune
-from qehost.journal.reader import FOREVER, JournalReader
-from qehost.journal.search import KINDS, Wanted, find
-from qehost.messages import AnyEvent
-from qehost.state import StateFolder
+from qehost.cli.event_search import EventSearch, accounts_of, event_filters
+from qehost.cli.export import command as export
+from qehost.cli.journal_table import print_events
+from qehost.cli.json_output import pretty_json_array
+from qehost.cli.options import state_folder_options
+from qehost.cli.search_progress import SearchProgress
+from qehost.cli.units import DURATION, SIZE, format_size
+from qehost.storage.cursor_file import furthest_behind
+from qehost.storage.export.json_lines import event_as_dict
+from qehost.storage.journal.pruning import Pruned, journal_bytes, prune
+from qehost.storage.journal.query import FOREVER
+from qehost.storage.journal.search import Wanted
+from qehost.storage.state_folder import StateFolder
 
-__all__ = ["Found", "accounts_of", "command", "filters"]
-
-INCOMPLETE = 1
-WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}
+__all__ = ["command"]
 
 
 @click.group()
 def command() -> None:
-    """See, export and prune what was received, and what plugins could not take."""
+    """List, export and prune what was received; list the dead letters of plugins."""
 
 
 command.add_command(dead_letters)
 
 
-def filters(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which events; the command gets `Wanted` and the account."""
-
-    @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Repeatable.")
-    @click.option("--symbol", default="", help="As the venue writes it.")
-    @click.option(
-        "--order-id", default="", help="Of the master order, the child order, or the client's own."
-    )
-    @click.option("--since", type=MOMENT, default=None, help="15m (ago), 09:30, 2026-11-25T09:30.")
-    @click.option("--until", type=MOMENT, default=None, help="As --since.")
-    @click.option("--account", default="", help="One account; all, if left out.")
-    @functools.wraps(function)
-    def wrapped(
-        *args: Any,
-        kinds: tuple[Any, ...],
-        symbol: str,
-        order_id: str,
-        since: int | None,
-        until: int | None,
-        **options: Any,
-    ) -> None:
-        wanted = Wanted(frozenset(kinds), symbol, order_id, since or 0, until or FOREVER)
-        function(*args, wanted=wanted, **options)
-
-    return wrapped
-
-
 @command.command("list")
-@where
-@filters
+@state_folder_options
+@event_filters
 @click.option(
     "-n", "--limit", type=click.IntRange(0), default=50, show_default=True, help="0: all of them."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each event.")
 def list_(folder: StateFolder, wanted: Wanted, account: str, limit: int, as_json: bool) -> None:
     """The newest events, oldest first: time, seq, kind, ids."""
-    found = Found(folder, account, wanted, newest_first=True)
-    events = list(islice(found, limit or None))[::-1]
+    progress = SearchProgress(prints_events=sys.stdout.isatty())
+    search = EventSearch(folder, account, wanted, newest_first=True, progress=progress)
+    events = search.newest(limit)
     if as_json:
-        click.echo(pretty_json([event.as_dict() for event in events]))
-    elif events:
-        print_events(events)
-    else:
-        click.echo(_nothing(folder, account, wanted), err=True)
-    found.tell_damage()
+        for part in pretty_json_array(map(event_as_dict, events)):
+            click.echo(part, nl=False)
+    elif not print_events(events, with_account=len(folder.accounts()) > 1):
+        click.echo(_none_found(folder, account, wanted), err=True)
+    search.report_damage()
 
 
-@command.command()
-@where
-@filters
-@click.option(
-    "-o",
-    "--output",
-    "output",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default=STDOUT,
-    help="Where to write; standard output, if left out. A file is there whole or not at all.",
-)
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), help="jsonl, or what the file is named."
-)
-def export(
-    folder: StateFolder, wanted: Wanted, account: str, output: Path, format_: str | None
-) -> None:
-    """Write events to a file, oldest first.
-
-    JSON lines hold everything, and `qehost replay` reads them. Parquet needs
-    `pip install 'qehost[parquet]'`.
-
-    Ends with 0, and with 1 if some events could not be read; the others are written all the same.
-    """
-    suffix = output.suffix[1:]
-    found = Found(folder, account, wanted, newest_first=False)
-    with output_file(output) as file:
-        count = WRITERS[format_ or (suffix if suffix in FORMATS else "jsonl")](found, file)
-    click.echo(f"{count:,} events", err=True)
-    if found.tell_damage():
-        click.echo("qehost: not everything could be exported", err=True)
-        sys.exit(INCOMPLETE)
+command.add_command(export)
 
 
 @command.command("prune")
-@where
-@click.option("--keep", type=AGE, help="Delete what is older: 7d.")
+@state_folder_options
+@click.option("--keep", type=DURATION, help="Delete what is older: 7d.")
 @click.option("--keep-size", type=SIZE, help="Delete the oldest beyond this size: 20G.")
 @click.option("--account", default="", help="One account; all, if left out.")
 @click.option("--undelivered", is_flag=True, help="Also what was not delivered to all plugins yet.")
@@ -143,23 +76,27 @@ def prune_(
     if keep is None and keep_size is None:
         raise click.UsageError("Say what to keep: --keep 7d, or --keep-size 20G.")
     for name in accounts_of(folder, account):
-        cursors = cursors_of(folder, name)
+        behind = furthest_behind(folder, name)
+        slowest = min(behind, key=lambda process: behind[process][1], default="")
+        plugin, cursor = behind.get(slowest, ("", 0))
         report = prune(
             folder.journal(name),
-            not_past_seq=FOREVER if undelivered else min(cursors.values(), default=0),
+            not_past_seq=FOREVER if undelivered else cursor,
             keep_seconds=keep,
             keep_bytes=keep_size,
         )
-        click.echo(f"{name}: {_pruned(report)}; {_bytes(journal_bytes(folder.journal(name)))} left")
+        click.echo(
+            f"{name}: {_pruned(report)}; {format_size(journal_bytes(folder.journal(name)))} left"
+        )
         if report.undelivered:
             click.echo(
                 f"{name}: {report.undelivered:,} of them had not been delivered to all plugins",
                 err=True,
             )
         if report.held_back:
-            slowest = min(cursors, key=lambda process: cursors[process], default="")
+            of = f"plugin {plugin} of " if plugin else ""
             reason = (
-                f"host process {slowest} has come to event {cursors[slowest]:,} only"
+                f"{of}host process {slowest} has come to event {cursor:,} only"
                 if slowest
                 else "no host process has delivered anything of it"
             )
@@ -169,79 +106,14 @@ def prune_(
             )
 
 
-class Found:
-    """The events of one account or all, by time, and what could not be read on the way."""
-
-    def __init__(
-        self, folder: StateFolder, account: str, wanted: Wanted, newest_first: bool
-    ) -> None:
-        self._sources = [
-            self._events(JournalReader(folder.journal(name)), name, wanted, newest_first)
-            for name in accounts_of(folder, account)
-        ]
-        self._newest_first = newest_first
-        self._damage: list[str] = []
-
-    def __iter__(self) -> Iterator[AnyEvent]:
-        if len(self._sources) == 1:
-            return self._sources[0]
-        return heapq.merge(
-            *self._sources, key=lambda event: event.received_at, reverse=self._newest_first
-        )
-
-    def close(self) -> None:
-        """Nothing more is wanted."""
-        for source in self._sources:
-            source.close()
-
-    def tell_damage(self) -> bool:
-        """Whether there was any."""
-        for text in self._damage:
-            click.echo(text, err=True)
-        return bool(self._damage)
-
-    def _events(
-        self, reader: JournalReader, account: str, wanted: Wanted, newest_first: bool
-    ) -> Generator[AnyEvent, None, None]:
-        with reader:
-            for event in find(reader, wanted, newest_first=newest_first):
-                if isinstance(event, Damage):
-                    self._damage.append(
-                        f"{account}: {span(event.first_seq, event.last_seq)} can't be read: "
-                        f"{event.error}"
-                    )
-                else:
-                    yield event
-
-
-def accounts_of(folder: StateFolder, account: str) -> list[str]:
-    """Raises JournalError where there is no journal, UsageError for an account not in it."""
-    names = folder.accounts()
-    if not names:
-        raise JournalError(
-            str(folder.path),
-            "there is none. `qehost run` begins one; look into another folder with --state-dir",
-        )
-    if account and account not in names:
-        raise click.UsageError(f"There is no account {account!r} here, but: {', '.join(names)}.")
-    return [account] if account else names
-
-
-def _nothing(folder: StateFolder, account: str, wanted: Wanted) -> str:
+def _none_found(folder: StateFolder, account: str, wanted: Wanted) -> str:
     if wanted != Wanted():
         return "No event fits."
-    return f"No event has been received yet ({', '.join(accounts_of(folder, account))})."
+    accounts = ", ".join(accounts_of(folder, account))
+    return f"No event has been received yet in {folder.path} ({accounts})."
 
 
 def _pruned(report: Pruned) -> str:
     if not report.files:
         return "nothing to delete"
-    return f"events up to {report.last_seq:,} deleted ({_bytes(report.bytes)})"
-
-
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+    return f"events up to {report.last_seq:,} deleted ({format_size(report.bytes)})"

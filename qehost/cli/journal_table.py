@@ -1,33 +1,34 @@
-"""How events and dead letters look on a terminal, and in a pipe."""
+"""Events and dead letters as text, for a terminal or a pipe."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from itertools import dropwhile, islice
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from qehost.cli.columns import ENDLESS, Column, laid_out, output, print_lines
-from qehost.host.dead_letters import DeadLetter
-from qehost.journal.export import text_of
+from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
+from qehost.cli.units import format_local_time
+from qehost.events.plural import format_times
 from qehost.messages import (
     AnyEvent,
     FillMessage,
     MasterOrderMessage,
     OrderMessage,
 )
-from qehost.printable import visible
+from qehost.processes.escape import visible
+from qehost.secret import redact
+from qehost.storage.dead_letters import DeadLetter
+from qehost.storage.export.columns import text_of
 
 __all__ = [
-    "local_time",
-    "pretty_json",
     "print_events",
     "print_letter",
     "print_letters",
     "print_line",
+    "what_was_raised",
 ]
 
 STYLES = {
@@ -38,10 +39,14 @@ STYLES = {
     "disconnected": "yellow",
     "connected": "yellow",
 }
+TRACEBACK = "Traceback (most recent call last):"
+GROUP = f"  + Exception Group {TRACEBACK}"
 STATES = {"dead": "red", "retry": "yellow", "delivered": "green"}
 
+PAGE = 1_000
+"""Events that are laid out together; the columns of the next ones are as wide, or wider."""
 EVENTS = (
-    Column("Time"),
+    Column("Local time"),
     Column("Account"),
     Column("Seq", right=True),
     Column("Kind"),
@@ -52,7 +57,7 @@ EVENTS = (
 )
 LETTERS = (
     Column("Id", right=True),
-    Column("Time"),
+    Column("Local time"),
     Column("Plugin", usual=12),
     Column("Account", usual=12),
     Column("Seq", right=True),
@@ -63,53 +68,62 @@ LETTERS = (
 )
 
 
-def print_events(events: Sequence[AnyEvent]) -> None:
-    """One line for each event, as of `tail`: one that is longer than the terminal goes over its
-    edge, since an id in pieces can't be copied.  The account is shown where there is more than one.
+def print_events(events: Iterable[AnyEvent], *, with_account: bool) -> bool:
+    """One line for each event, or several on a terminal that is too narrow for its ids.
+
+    `with_account`: a `seq` alone would not say which event it is.  They are printed as they come, a
+    page at a time.  Returns whether there were any.
     """
-    several = len({event.account for event in events}) > 1
-    rows = []
-    for event in events:
-        message: Any = event.message
-        cells: list[str | Text] = [
-            local_time(event.received_at),
-            *([_cell(event.account)] if several else []),
-            str(event.seq),
-            _cell(event.kind, STYLES.get(event.kind, "")),
-            _cell(getattr(message, "symbol", "")),
-            _cell(_what(event)),
-            _cell(getattr(message, "master_order_id", "")),
-            _cell(getattr(message, "order_id", "")),
-        ]
-        rows.append(cells)
-    columns = [column for column in EVENTS if several or column.heading != "Account"]
-    print_lines(output(), laid_out(columns, rows, ENDLESS).lines)
+    columns = [column for column in EVENTS if with_account or column.heading != "Account"]
+    console = stdout_console()
+    widths: list[int] = []
+    remaining = iter(events)
+    while page := list(islice(remaining, PAGE)):
+        rows = [_event_cells(event, with_account) for event in page]
+        layout = lay_out_table(columns, rows, console.width, at_least=widths)
+        print_lines(console, layout.lines[layout.headings :] if widths else layout.lines)
+        widths = layout.widths
+    return bool(widths)
+
+
+def _event_cells(event: AnyEvent, with_account: bool) -> list[str | Text]:
+    message: Any = event.message
+    return [
+        format_local_time(event.received_at),
+        *([_cell(event.account)] if with_account else []),
+        str(event.seq),
+        _cell(event.kind, STYLES.get(event.kind, "")),
+        _cell(getattr(message, "symbol", "")),
+        _cell(_summary(event)),
+        _cell(getattr(message, "master_order_id", "")),
+        _cell(getattr(message, "order_id", "")),
+    ]
 
 
 def print_line(console: Console, event: AnyEvent, *, with_account: bool) -> None:
-    """One event, in columns of fixed width: for events that come one by one."""
+    """One event, in columns of fixed width, for events that come one by one."""
     message: Any = event.message
     ids = [getattr(message, name, "") for name in ("master_order_id", "order_id")]
     console.print(
         Text.assemble(
-            (f"{local_time(event.received_at)[11:]}  ", "dim"),
+            (f"{format_local_time(event.received_at)[11:]}  ", "dim"),
             f"{visible(event.account):<10}  " if with_account else "",
             f"{event.seq:>8}  ",
             (f"{event.kind:<12}  ", STYLES.get(event.kind, "")),
             f"{visible(getattr(message, 'symbol', '')):<12}  ",
-            f"{visible(_what(event)):<44}  ",
+            f"{visible(_summary(event)):<44}  ",
             (visible(" ".join(filter(None, ids))), "dim"),
         )
     )
 
 
 def print_letters(letters: Sequence[DeadLetter]) -> None:
-    """A line for each letter, and in a terminal its cause beneath where there is no room."""
-    console = output()
+    """A line for each letter; on a narrow terminal its cause is below it."""
+    console = stdout_console()
     rows: list[list[str | Text]] = [
         [
             str(letter.id),
-            local_time(letter.at)[:19],
+            format_local_time(letter.at)[:19],
             _cell(letter.plugin),
             _cell(letter.account),
             str(letter.seq),
@@ -120,62 +134,70 @@ def print_letters(letters: Sequence[DeadLetter]) -> None:
         ]
         for letter in letters
     ]
-    print_lines(console, laid_out(LETTERS, rows, console.width).lines)
+    print_lines(console, lay_out_table(LETTERS, rows, console.width).lines)
 
 
 def print_letter(letter: DeadLetter, event: AnyEvent) -> None:
-    """A letter whole: with the traceback, and the text of the venue."""
+    """A letter with its traceback and the text of the venue."""
     console = Console(soft_wrap=True, highlight=False)
     console.print(
         _cell(f"Dead letter {letter.id}: plugin {letter.plugin}, {letter.hook}, ", "bold"),
         _cell(f"account {letter.account}, event {letter.seq}", "bold"),
         sep="",
     )
-    times = "once" if letter.count == 1 else f"{letter.count} times, last"
+    times = format_times(letter.count) + (", last" if letter.count > 1 else "")
     console.print(
-        f"{letter.cause} {times} at {local_time(letter.at)} in process {letter.process}; "
+        f"{letter.cause} {times} at {format_local_time(letter.at)} in process {letter.process}; "
         f"state: {letter.state}"
     )
-    console.print(_cell(letter.detail.rstrip(), keep="\n\t"))
+    console.print(_cell(redact(letter.detail.rstrip()), keep="\n\t"))
     console.print(
-        _cell(f"{event.kind} received at {local_time(event.received_at)}: {_what(event)}")
+        _cell(f"{event.kind} received at {format_local_time(event.received_at)}: {_summary(event)}")
     )
+    if event.journal_id:
+        console.print(f"journal id {event.journal_id}")
     if event.raw:
         console.print(_cell(event.raw))
 
 
 def _cell(text: str, style: str = "", keep: str = "") -> Text:
-    """What the venue or a plugin says: neither rich's markup nor the terminal's own."""
+    """A text of the venue or a plugin, which is neither markup of rich nor terminal sequences."""
     return Text(visible(text, keep), style)
 
 
-def local_time(epoch_ns: int) -> str:
-    """`2026-11-25 09:30:00.123`"""
-    moment = datetime.fromtimestamp(epoch_ns // 10**9)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{epoch_ns // 10**6 % 1000:03d}"
-
-
-def pretty_json(value: Any) -> bytes:
-    """In UTF-8, as JSON has to be, whatever the terminal's encoding is."""
-    return msgspec.json.format(msgspec.json.encode(value))
-
-
-def _what(event: AnyEvent) -> str:
+def _summary(event: AnyEvent) -> str:
     message = event.message
     match message:
         case MasterOrderMessage():
-            what = f"{message.side} {message.qty:g} {message.strategy} {message.status}"
+            text = f"{message.side} {message.qty:g} {message.strategy} {message.status}"
         case OrderMessage():
             filled = f"{message.cum_filled_qty or message.fill_qty:g}/{message.quantity:g}"
-            what = f"{message.side} {filled} @ {message.price:.12g} {message.status}"
+            text = f"{message.side} {filled} @ {message.price:.12g} {message.status}"
         case FillMessage():
-            what = f"{message.side} {message.filled_qty:.12g} @ {message.fill_price:.12g}"
+            text = f"{message.side} {message.filled_qty:.12g} @ {message.fill_price:.12g}"
         case _:
-            what = text_of(event).replace("\n", " ")
-    return what if event.origin == "stream" else f"{what} ({event.origin.replace('_', ' ')})"
+            text = text_of(event).replace("\n", " ")
+    return text if event.origin == "stream" else f"{text} ({event.origin.replace('_', ' ')})"
 
 
 def _cause(letter: DeadLetter) -> str:
-    """The last line of a traceback says what was raised."""
-    lines = letter.detail.strip().splitlines() or [""]
-    return f"{letter.cause}: {lines[-1]}"
+    return f"{letter.cause}: {what_was_raised(redact(letter.detail))}"
+
+
+def what_was_raised(traceback: str) -> str:
+    """Type, message and notes in one line: what stands behind the frames of a traceback.
+
+    Of several the last one counts, of a group of exceptions what it says itself.
+    """
+    lines = traceback.strip("\n").split("\n")
+    starts = [n for n, line in enumerate(lines) if line in (TRACEBACK, GROUP)]
+    if not starts:
+        return lines[-1].strip()
+    start = starts[-1] + 1
+    found = lines[start:]
+    if lines[start - 1] == GROUP:
+        # Each line stands behind a bar; after these come its members.
+        end = next((n for n, line in enumerate(found) if line.startswith("  +-")), None)
+        found = [line.removeprefix("  | ") for line in found[:end]]
+    said = dropwhile(lambda line: line.startswith(" "), found)
+    return "; ".join(line.strip() for line in said if line.strip()) or lines[-1].strip()

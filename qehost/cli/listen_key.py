@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from qehost import config
-from qehost.cli.failure import failing_clearly
-from qehost.cli.settings_file import config_option
+from qehost.cli.failure import handle_errors
+from qehost.cli.options import config_option, insecure_option, protocol_option, rest_url_option
+from qehost.cli.units import format_utc
+from qehost.config.settings import AccountSettings
 from qehost.errors import ConfigError
-from qehost.rest.account import account_api
-from qehost.settings import AccountSettings
+from qehost.processes.account_api import account_api
+from qehost.processes.escape import visible
+from qehost.rest import make_listen_key
 
 __all__ = ["command"]
 
@@ -21,15 +23,19 @@ __all__ = ["command"]
 @click.command()
 @config_option
 @click.option("--account", "name", metavar="NAME", help="Which one, where there are several.")
-@click.option("--rest-url", metavar="URL", help="Where REST is.")
-@click.option("--protocol", type=click.Choice(["v2", "v1"]), help="The stream's version.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, with the end in seconds.")
-@failing_clearly
+@rest_url_option
+@insecure_option
+@protocol_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object, with the end as epoch seconds."
+)
+@handle_errors
 def command(
     config_file: Path | None,
     name: str | None,
     rest_url: str | None,
     protocol: str | None,
+    insecure: bool | None,
     as_json: bool,
 ) -> None:
     """Make a listen key with the account's credentials and print it.
@@ -39,8 +45,8 @@ def command(
 
     The key goes to standard output, everything else to standard error.
     """
-    flags = {"rest_url": rest_url, "protocol": protocol}
-    name, account = _chosen(config.load(config_file, flags).settings.accounts, name)
+    flags = {"rest_url": rest_url, "protocol": protocol, "insecure": insecure}
+    name, account = _choose_account(config.load(config_file, flags).settings.accounts, name)
     api = account_api(account)
     if not api.has_credentials:
         mistake = (
@@ -49,24 +55,29 @@ def command(
         )
         raise ConfigError([mistake])
     try:
-        made = api.create_listen_key(account.protocol)
+        created = make_listen_key(api, account.protocol)
     finally:
         api.close()
-    end = (
-        datetime.fromtimestamp(made.expire_at, UTC).isoformat(sep=" ").replace("+00:00", " UTC")
-        if made.expire_at
-        else "at a time that the venue does not say"
-    )
+    at = created.expire_at
+    end = format_utc(at) if at else "a time that the venue does not say"
     if as_json:
         click.echo(
-            json.dumps({"account": name, "listen_key": made.key, "expire_at": made.expire_at})
+            json.dumps(
+                {
+                    "account": name,
+                    "listen_key": created.key.reveal(),
+                    "expire_at": created.expire_at,
+                }
+            )
         )
     else:
-        click.echo(made.key)
+        click.echo(visible(created.key.reveal()))
         click.echo(f"It is good until {end}; the key from before has ended.", err=True)
 
 
-def _chosen(accounts: dict[str, AccountSettings], name: str | None) -> tuple[str, AccountSettings]:
+def _choose_account(
+    accounts: dict[str, AccountSettings], name: str | None
+) -> tuple[str, AccountSettings]:
     if name is None and len(accounts) == 1:
         return next(iter(accounts.items()))
     names = ", ".join(accounts)

@@ -1,4 +1,4 @@
-"""`qehost plugins`: every plugin that is found, and what became of it."""
+"""`qehost plugins`: every plugin that is found, and whether it can be loaded."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import msgspec
 from rich.text import Text
 
 from qehost import config
-from qehost.cli.columns import Column, laid_out, output, print_lines
-from qehost.cli.failure import failing_clearly
-from qehost.cli.settings_file import config_option
-from qehost.cli.specs import specs_option
-from qehost.host.finding import find
-from qehost.host.loading import Report
-from qehost.host.trial import reports
-from qehost.printable import visible
+from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
+from qehost.cli.failure import handle_errors
+from qehost.cli.json_output import pretty_json
+from qehost.cli.options import config_option, specs_option
+from qehost.host.discovery import find
+from qehost.host.isolated_import import isolated_reports
+from qehost.host.loading import PluginReport
+from qehost.processes.escape import visible
 
 __all__ = ["command"]
 
@@ -34,7 +33,7 @@ NONE_FOUND = """\
 No plugin is installed.
 
   pip install qehost-console   shows every message on the terminal
-  -p MODULE                    adds a module, also from the current folder
+  -p FILE.py                   adds the plugin in a file
 """
 
 
@@ -42,32 +41,35 @@ No plugin is installed.
 @config_option
 @specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each plugin.")
-@failing_clearly
+@handle_errors
 def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
-    """List the plugins that are installed or given with -p, and what became of them.
+    """List the plugins that are installed or given with -p, and whether they can be loaded.
 
-    They are imported and configured as for a run, and not started.  A plugin that can't be used is
-    listed with the reason, and is no failure of this command.
+    They are imported and configured as for a run, but not started.  A plugin that can't be used is
+    listed with the reason, and the exit code is 0 all the same.
     """
-    settings = config.load(config_file, matters=config.all_but_accounts).settings
+    settings = config.load(config_file, matters=_matters).settings
     candidates = find(specs, settings.plugins)
-    found = reports(candidates)
+    found = isolated_reports(candidates, keep_secrets=settings.host.keep_secrets)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        click.echo(pretty_json(found))
     elif found:
         _print(found)
     else:
         click.echo(NONE_FOUND, nl=False)
 
 
-def _print(reports: Sequence[Report]) -> None:
-    console = output()
+def _matters(path: str) -> bool:
+    """Whether a mistake in this setting may change what is shown."""
+    return path != "state_dir" and config.all_but_accounts(path)
+
+
+def _print(reports: Sequence[PluginReport]) -> None:
+    console = stdout_console()
     rows = [
         [
             Text(visible(report.name), style="bold"),
-            Text(
-                visible(f"{report.distribution} {report.version}".strip() or f"-p {report.module}")
-            ),
+            Text(visible(report.source)),
             Text(report.state, style=STYLES[report.state]),
             Text(
                 visible(
@@ -77,4 +79,4 @@ def _print(reports: Sequence[Report]) -> None:
         ]
         for report in reports
     ]
-    print_lines(console, laid_out(COLUMNS, rows, console.width).lines)
+    print_lines(console, lay_out_table(COLUMNS, rows, console.width).lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -12,20 +13,28 @@ from typing import Any
 import click
 
 from qehost import config
-from qehost.cli.account_mistakes import account_mistakes
-from qehost.cli.failure import failing_clearly
-from qehost.cli.fault_option import fault_option
-from qehost.cli.moment import FiniteRange
-from qehost.cli.settings_file import config_option, file_in_words
-from qehost.cli.specs import specs_option
-from qehost.cli.tasks import Rereader, connection_tasks, host_tasks
+from qehost.cli.checks.accounts import account_mistakes
+from qehost.cli.debugging import log_aside
+from qehost.cli.failure import handle_errors
+from qehost.cli.options import (
+    config_option,
+    describe_config,
+    fault_option,
+    insecure_option,
+    protocol_option,
+    rest_url_option,
+    specs_option,
+    state_dir_option,
+    ws_url_option,
+)
+from qehost.cli.tasks import RunOptions, SettingsReloader, connection_tasks, host_tasks
+from qehost.cli.units import FiniteRange
 from qehost.errors import ConfigError
-from qehost.host.finding import find
-from qehost.logs import LogSettings, hold_nobody_up, secrets_of, set_up
-from qehost.state import StateFolder
-from qehost.supervision.placing import place_cursors
-from qehost.supervision.signals import Signals
-from qehost.supervisor import Supervisor
+from qehost.processes.logs import LogSettings, secrets_in, set_up, write_without_waiting
+from qehost.storage.state_folder import StateFolder
+from qehost.supervisor.service_manager import ServiceManager
+from qehost.supervisor.signals import Signals
+from qehost.supervisor.supervisor import Supervisor
 
 __all__ = ["command"]
 
@@ -39,10 +48,11 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 @specs_option
 @click.option("--simulate", is_flag=True, help="Run against a local venue, started with it.")
 @fault_option
-@click.option("--state-dir", type=click.Path(file_okay=False), help="Where the journal is kept.")
-@click.option("--ws-url", metavar="URL", help="Where the stream is.")
-@click.option("--rest-url", metavar="URL", help="Where REST is.")
-@click.option("--protocol", type=click.Choice(["v2", "v1"]), help="The stream's version.")
+@state_dir_option
+@ws_url_option
+@rest_url_option
+@insecure_option
+@protocol_option
 @click.option(
     "--listen-key",
     metavar="KEY",
@@ -62,16 +72,34 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
     help="End (exit 5) when no account had a connection for so long; by default never.",
 )
 @click.option("--strict", is_flag=True, help="Don't start (exit 3) if a plugin can't be used.")
+@click.option(
+    "--debug-plugin",
+    "debugged",
+    default="",
+    metavar="NAME",
+    help="Run this plugin in a process of its own on this terminal: breakpoint() and Ctrl-C open "
+    "the debugger.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Reload when a file of a plugin changes. A mistake changes nothing.",
+)
 @click.option("--log-level", type=click.Choice(LEVELS), help="From which level on.  [info]")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[text]")
-@failing_clearly
+@click.pass_obj
+@handle_errors
 def command(
+    signals: Signals,
+    /,
     config_file: Path | None,
     specs: tuple[str, ...],
     simulate: bool,
     faults: list[Any],
     duration: float | None,
     strict: bool,
+    debugged: str,
+    watch: bool,
     **flags: Any,
 ) -> None:
     """Receive the stream and hand every message to the plugins.
@@ -81,48 +109,51 @@ def command(
     """
     if faults and not simulate:
         raise click.UsageError("--fault is for the local venue: it needs --simulate")
-    signals = Signals()
-    # Before anything can fail: whoever reads the log may expect objects.
-    section = config.examine(config_file, flags).loaded.settings.log
+    manager = ServiceManager(os.environ)
+    # Before anything can fail, since the reader of the log may expect JSON.
+    section = config.try_load(config_file, flags).loaded.settings.log
     set_up(log_settings := LogSettings(section.level, section.format), "supervisor")
     with ExitStack() as stack:
-        # Before the lock is taken: by it others find the process to send them to.
-        stack.enter_context(signals.caught())
         if simulate:
-            from qehost.cli.simulated import simulated_venue
+            from qehost.cli.local_venue import simulated_venue
 
             venue = simulated_venue(log_settings, faults)
             flags.update(stack.enter_context(venue))
             if flags["state_dir"] is None:
-                # Simulated events have no place among the real ones.
+                # Simulated events must not be mixed with real ones.
                 flags["state_dir"] = stack.enter_context(
                     tempfile.TemporaryDirectory(prefix="qehost-simulated-")
                 )
         loaded = config.load(config_file, flags)
         settings = loaded.settings
-        candidates = find(specs, settings.plugins)
-        # A process that stumbles over them later would look as if it could be tried again.
+        log_settings = LogSettings(
+            settings.log.level, settings.log.format, secrets_in(settings.accounts.values())
+        )
+        options = RunOptions(specs, strict, debugged, watch)
+        hosts = host_tasks(settings, options, log_settings)
+        # If a child process failed for them later, it would be started again and again.
         if mistakes := account_mistakes(loaded):
             raise ConfigError(mistakes)
-        log_settings = LogSettings(
-            settings.log.level, settings.log.format, secrets_of(settings.accounts)
-        )
+        if debugged:
+            stack.enter_context(log_aside(debugged, Path(settings.state_dir)))
+            signals.interruptible = False
         set_up(log_settings, "supervisor")
-        hold_nobody_up()
-        log.info("%s", file_in_words(config_file))
+        write_without_waiting()
+        log.info("%s", describe_config(config_file))
         for warning in loaded.warnings:
             log.warning("%s", warning)
         folder = StateFolder(Path(settings.state_dir))
-        stack.callback(folder.lock().release)
-        hosts = host_tasks(candidates, settings, specs, strict, log_settings)
-        place_cursors(folder, hosts)
+        lock = folder.lock()
+        stack.callback(lock.release)
         supervisor = Supervisor(
             connection_tasks(settings, log_settings),
             hosts,
             drain_timeout=settings.host.drain_timeout,
             signals=signals,
+            manager=manager,
+            lock=lock,
             duration=duration,
-            reread=Rereader(config_file, flags, specs, strict, settings, log_settings),
+            reread=SettingsReloader(config_file, flags, options, settings, log_settings),
         )
         exit_code = supervisor.run()
     sys.exit(exit_code)

@@ -8,30 +8,30 @@ from typing import Any
 
 import click
 
-from qehost.cli.failure import failing_clearly
-from qehost.cli.fault_option import fault_option
-from qehost.cli.moment import FiniteRange
+from qehost.cli.failure import handle_errors
+from qehost.cli.options import fault_option
+from qehost.cli.units import FiniteRange
 from qehost.errors import Error
-from qehost.simulator.faults import Fault, describe
-from qehost.simulator.server import Protocol, Venue
+from qehost.simulator.faults import Fault, describe_faults
+from qehost.simulator.server import StreamProtocol, Venue
 
 __all__ = ["command"]
 
 
-class _Command(click.Command):
-    """Its help ends with the list of faults."""
+class _SimulateCommand(click.Command):
+    """Adds the list of faults to the help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Faults, each with what stands for it when nothing is given"):
-            formatter.write_dl(describe())
+        with formatter.section("Faults, each with its default"):
+            formatter.write_dl(describe_faults())
         formatter.write_paragraph()
         formatter.write_text(
-            "5s (also 250ms, 2m): again and again after that long.  5%: for each message or "
-            "request that it could meet.  A fault of streams counts from the opening of each."
+            "5s (also 250ms, 2m): again and again, that far apart.  5%: with that probability at "
+            "each message or request.  For a stream the time counts from its opening."
         )
 
 
-@click.command("simulate", cls=_Command)
+@click.command("simulate", cls=_SimulateCommand)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -69,18 +69,18 @@ class _Command(click.Command):
     help="Users, each with credentials and a market of its own.",
 )
 @fault_option
-@failing_clearly
+@handle_errors
 def command(
     host: str,
     port: int,
     rate: float,
     seed: int,
     duration: float | None,
-    protocol: Protocol,
+    protocol: StreamProtocol,
     accounts: int,
     faults: list[Fault],
 ) -> None:
-    """Run a local venue: stream and REST on one port, with a living market.
+    """Run a local venue: stream and REST on one port, with a simulated market.
 
     Signatures are checked as the venue does.  Prints the addresses, the credentials and a command
     line that connects to it.  Ends with SIGTERM, Ctrl-C, or after --duration.
@@ -102,11 +102,11 @@ def command(
     except OSError as error:
         raise Error(f"can't listen on {host} port {port}: {error}") from None
     with venue:
-        _introduce(venue)
+        _print_addresses(venue)
         stop.wait(duration)
 
 
-def _introduce(venue: Venue) -> None:
+def _print_addresses(venue: Venue) -> None:
     def line(name: str, value: Any) -> None:
         click.echo(f"{name:<12}{value}")
 

@@ -1,44 +1,61 @@
-"""How the status looks on a terminal."""
+"""The status as text for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
+import click
+from rich.console import Console, Group
+from rich.live import Live
 from rich.text import Text
 
-from qehost.cli.columns import Column, flowing, laid_out, output, print_lines
-from qehost.status import ConnectionState, CursorState, HostState, PluginState, Status
+from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console, wrap_words
+from qehost.cli.status_findings import Level, Limits, findings, last_gaps
+from qehost.cli.units import format_count, format_duration, format_latency, format_size
+from qehost.events.notices import Counts
+from qehost.storage.status import ConnectionState, CursorState, HostState, PluginState, Status
 
-__all__ = ["duration", "print_status", "screen"]
+__all__ = ["print_status", "screen", "watch"]
 
-WELL, UNSURE, BAD = "green", "yellow", "bold red"
-STATES = {"connected": WELL, "connecting": UNSURE, "waiting": UNSURE, "starting": UNSURE}
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-# A lag below this (seconds) is on its way rather than late, and so is a call.
+GOOD, WARNING, BAD = "green", "yellow", "bold red"
+STATES = {"connected": GOOD, "connecting": WARNING, "waiting": WARNING, "starting": WARNING}
+LEVELS: dict[Level, str] = {"critical": BAD, "warning": WARNING, "notice": WARNING}
+PASSING = ("starting", "waiting")
+"""States of a plugin that end by themselves."""
 LATE = 1.0
+"""Seconds from which on a call is shown as late."""
+USUAL = Limits()
+REFRESH = 1.0
+"""Seconds, as often as the status is written."""
 NAME = 12
-"""Columns for a name where room is short; the rest of a longer one's row stands beneath it."""
+"""Columns for a name on a narrow terminal; the rest of a longer one's row is below it."""
 INDENT = 1
 
 CONNECTIONS = (
     Column("Connection", usual=NAME),
-    Column("Pid", right=True, drop=9),
     Column("State"),
     Column("Message", drop=1),
     Column("Pong", drop=8),
     Column("Lost", right=True),
-    Column("Restarts", right=True, drop=2),
     Column("Event", right=True, drop=7),
     Column("Journal", right=True),
 )
+MESSAGES = (
+    Column("Messages of", usual=NAME),
+    Column("Unreadable", right=True),
+    Column("Unknown", right=True),
+    Column("Repeats", right=True),
+    Column("Errors", right=True),
+    Column("Gaps", right=True),
+)
 HOSTS = (
     Column("Host process", usual=NAME),
-    Column("Pid", right=True, drop=9),
     Column("State"),
     Column("Account", usual=NAME),
     Column("Event", right=True, drop=7),
     Column("Behind"),
-    Column("Restarts", right=True, drop=2),
 )
 PLUGINS = (
     Column("Plugin", usual=NAME),
@@ -51,41 +68,54 @@ PLUGINS = (
     Column("Slowest", right=True),
     Column("Busy", right=True, drop=9),
 )
+PROCESSES = (
+    Column("Process", usual=NAME),
+    Column("Pid", right=True),
+    Column("Memory", right=True),
+    Column("Open files", right=True),
+    Column("Restarts", right=True),
+)
 
 
-def print_status(status: Status, trouble: str) -> None:
-    console = output()
-    print_lines(console, screen(status, trouble, console.width))
+def print_status(status: Status, problem: str, limits: Limits) -> None:
+    console = stdout_console()
+    print_lines(console, screen(status, problem, console.width, limits))
 
 
-def screen(status: Status, trouble: str, width: int) -> list[Text]:
-    """Lines for a terminal so many columns wide.
+def screen(status: Status, problem: str, width: int, limits: Limits = USUAL) -> list[Text]:
+    """Lines for a terminal of that width.
 
-    `trouble` says why this is not the status of a running qehost.
+    `problem` says why this is not the status of a running qehost.
     """
-    page = _Page(width - 2 * INDENT)
-    page.tell(_headline(status, trouble))
+    page = _Screen(width - 2 * INDENT)
+    page.text(_headline(status, problem))
+    page.text([Text(each.text, LEVELS[each.level]) for each in findings(status, limits)])
     page.table(CONNECTIONS, [_connection(each, status) for each in status.connections])
-    page.tell([_unprotected(each) for each in status.connections if not each.protected])
+    counted = [_messages(each) for each in status.connections if each.counts != Counts()]
+    if counted:
+        page.table(MESSAGES, counted)
+    page.text(
+        [
+            Text(f"Last gap of {name}, {_since(gap.at, status)} ago: {gap.text}", "dim")
+            for name, gap in last_gaps(status)
+            if status.written_at - gap.at > limits.gap_age  # a newer one stands above
+        ]
+    )
     several = any(len(host.cursors) > 1 for host in status.hosts)
     page.table(
         [column for column in HOSTS if several or column.heading != "Account"],
         [row for host in status.hosts for row in _host(host, several)],
     )
-    if not status.reload.ok:
-        page.tell([Text(f"The last reload failed: {status.reload.text}", BAD)])
-    page.tell([line for host in status.hosts if (line := _call(host)) is not None])
-    plugins = [_plugin(host, plugin) for host in status.hosts for plugin in host.plugins]
-    if plugins:
-        page.table(PLUGINS, plugins)
+    page.table(PLUGINS, [_plugin(host, plugin) for host in status.hosts for plugin in host.plugins])
+    page.table(PROCESSES, list(_processes(status)))
     if page.left_out:
         names = ", ".join(dict.fromkeys(page.left_out))
-        page.tell([Text(f"No room here for {names}; --json has everything.", "dim")])
+        page.text([Text(f"No room here for {names}; --json has everything.", "dim")])
     return [Text(" " * INDENT).append_text(line) if line else line for line in page.lines]
 
 
-class _Page:
-    """Tables and texts, a blank line above each."""
+class _Screen:
+    """Tables and paragraphs, with an empty line above each."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -93,71 +123,87 @@ class _Page:
         self.left_out: list[str] = []
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> None:
-        laid = laid_out(columns, rows, self._width, "dim")
-        self.lines += [Text(), *laid.lines]
-        self.left_out += laid.left_out
+        layout = lay_out_table(columns, rows, self._width, "dim")
+        self.lines += [Text(), *layout.lines]
+        self.left_out += layout.left_out
 
-    def tell(self, texts: Sequence[Text]) -> None:
+    def text(self, texts: Sequence[Text]) -> None:
         if texts:
-            self.lines += [Text(), *(x for text in texts for x in flowing(text, self._width))]
+            self.lines += [Text(), *(x for text in texts for x in wrap_words(text, self._width))]
 
 
-def _headline(status: Status, trouble: str) -> list[Text]:
+def _headline(status: Status, problem: str) -> list[Text]:
     line = Text.assemble(
         ("qehost ", "bold"), (status.version, "bold"), ("   pid ", "dim"), str(status.pid)
     )
-    if not trouble:
+    if not problem:
         line.append("   running for ", "dim")
-        line.append(duration(status.written_at - status.started_at), WELL)
+        line.append(format_duration(status.written_at - status.started_at), GOOD)
     age = status.age()
     line.append("   written ", "dim")
-    line.append(f"{age:.1f} s ago" if age < 10 else f"{duration(age)} ago", BAD if trouble else "")
-    return [line, Text(trouble, BAD)] if trouble else [line]
+    line.append(
+        f"{age:.1f} s ago" if age < 10 else f"{format_duration(age)} ago", BAD if problem else ""
+    )
+    return [line, Text(problem, BAD)] if problem else [line]
 
 
 def _connection(each: ConnectionState, status: Status) -> list[str | Text]:
     return [
         Text(each.account, "bold"),
-        _pid(each.pid),
         _state(each, status),
         _since(each.last_message, status),
         _since(each.last_pong, status),
         _count(each.reconnects),
-        _count(each.restarts),
         f"{each.last_seq:,}",
-        Text(_size(each.journal_bytes), "" if each.protected else BAD),
+        Text(format_size(each.journal_bytes), "" if each.protected else BAD),
     ]
 
 
-def _unprotected(each: ConnectionState) -> Text:
-    return Text.assemble(
-        ("UNPROTECTED", BAD),
-        f": account {each.account} is not journalled, a crash would lose events",
-    )
+def _messages(each: ConnectionState) -> list[str | Text]:
+    counts = each.counts
+    numbers = counts.unreadable, counts.unknown, counts.repeats, counts.errors, counts.gaps
+    return [Text(each.account, "bold"), *(_count(number) for number in numbers)]
 
 
 def _host(host: HostState, several: bool) -> Iterable[list[str | Text]]:
-    """A row for each account; the first one tells of the process, too."""
-    process: list[str | Text] = [Text(host.name, "bold"), _pid(host.pid), _host_state(host)]
-    restarts = _count(host.restarts)
+    """A row for each account; the first one has the columns of the process."""
+    process: list[str | Text] = [Text(host.name, "bold"), _host_state(host)]
     for cursor in host.cursors or [CursorState("", 0, 0, 0.0)]:
         account = [cursor.account] if several else []
-        yield [*process, *account, f"{cursor.seq:,}", _behind(cursor), restarts]
-        process, restarts = ["", "", ""], Text()
+        yield [*process, *account, f"{cursor.seq:,}", _behind(cursor)]
+        process = ["", ""]
 
 
 def _plugin(host: HostState, each: PluginState) -> list[str | Text]:
     return [
-        Text(each.name, "bold") if each.active else Text(f"{each.name} (off)", BAD),
+        Text(each.name, "bold")
+        if each.state == "running"
+        else Text(f"{each.name} ({each.state})", WARNING if each.state in PASSING else BAD),
         host.name,
         f"{each.calls:,}",
         _count(each.errors),
         _count(each.dead_letters),
-        _short(each.p50),
-        _short(each.p99),
-        Text(_short(each.slowest), UNSURE if each.slowest >= LATE else ""),
-        duration(each.busy) if each.busy >= 1 else _short(each.busy),
+        format_latency(each.p50),
+        format_latency(each.p99),
+        Text(format_latency(each.slowest), WARNING if each.slowest >= LATE else ""),
+        format_duration(each.busy) if each.busy >= 1 else format_latency(each.busy),
     ]
+
+
+def _processes(status: Status) -> Iterable[list[str | Text]]:
+    processes = [
+        ("supervisor", status.pid, status.usage, 0),
+        *((f"connection {c.account}", c.pid, c.usage, c.restarts) for c in status.connections),
+        *((f"host {host.name}", host.pid, host.usage, host.restarts) for host in status.hosts),
+    ]
+    for name, pid, usage, restarts in processes:
+        yield [
+            Text(name, "bold"),
+            _pid(pid),
+            format_size(usage.memory) if usage.memory else Text("–", "dim"),
+            f"{usage.open_files:,}" if usage.open_files else Text("–", "dim"),
+            _count(restarts),
+        ]
 
 
 def _pid(pid: int) -> Text:
@@ -173,66 +219,45 @@ def _host_state(host: HostState) -> Text:
     if not host.pid:
         return Text("● down", BAD)
     if not host.ready:
-        return Text("● starting", UNSURE)
-    return Text("● running", WELL)
+        return Text("● starting", WARNING)
+    return Text("● running", GOOD)
 
 
 def _behind(cursor: CursorState) -> Text:
     if not cursor.lag_events:
-        return Text("up to date", WELL)
-    events = "event" if cursor.lag_events == 1 else "events"
-    text = f"{cursor.lag_events:,} {events}, {duration(cursor.lag)}"
-    return Text(text, UNSURE if cursor.lag < 10 else BAD)
+        return Text("up to date", GOOD)
+    text = f"{format_count(cursor.lag_events, 'event')}, {format_duration(cursor.lag)}"
+    return Text(text, WARNING if cursor.lag < 10 else BAD)
 
 
-def _call(host: HostState) -> Text | None:
-    """The call that a process is at, where it takes long."""
-    call = host.call
-    if call is None or call.took < LATE:
-        return None
-    event = f" with event {call.seq:,} of account {call.account}" if call.seq else ""
-    return Text.assemble(
-        f"{host.name} has been in ",
-        (f"{call.hook} of plugin {call.plugin}", "bold"),
-        f"{event} for ",
-        (duration(call.took), UNSURE if call.took < 10 else BAD),
-    )
-
-
-def _since(moment: float, status: Status) -> Text:
-    """How long ago it was when the status was written; a dash for never."""
-    if not moment:
+def _since(at: float, status: Status) -> Text:
+    """How long before the status was written that was; a dash for never."""
+    if not at:
         return Text("–", "dim")
-    return Text(duration(max(0.0, status.written_at - moment)))
+    return Text(format_duration(max(0.0, status.written_at - at)))
 
 
 def _count(number: int) -> Text:
-    return Text(f"{number:,}", UNSURE if number else "dim")
+    return Text(f"{number:,}", WARNING if number else "dim")
 
 
-def duration(seconds: float) -> str:
-    """Two units at most: `45 s`, `2 m 5 s`, `3 d 4 h`."""
-    whole = int(seconds)
-    parts: list[str] = []
-    for size, unit in UNITS:
-        count, whole = divmod(whole, size)
-        if count or parts:
-            parts.append(f"{count} {unit}")
-    return " ".join(part for part in parts[:2] if not part.startswith("0 ")) or "0 s"
+def watch(read: Callable[[], tuple[Status | None, str]], limits: Limits) -> None:
+    """Show what `read` gives (the status and the problem) once a second, until Ctrl-C."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        raise click.UsageError("--watch needs a terminal.")
+    with (
+        suppress(KeyboardInterrupt),
+        Live(console=console, screen=True, auto_refresh=False) as live,
+    ):
+        while True:
+            live.update(_page(*read(), console.width, limits), refresh=True)
+            time.sleep(REFRESH)
 
 
-def _short(seconds: float) -> str:
-    """`12 µs`, `3.4 ms`, `1.25 s`"""
-    for size, unit in ((1e-6, "µs"), (1e-3, "ms")):
-        if seconds < 1000 * size:
-            value = seconds / size
-            return f"{value:.0f} {unit}" if value >= 10 or not value else f"{value:.1f} {unit}"
-    return f"{seconds:.2f} s" if seconds < 100 else duration(seconds)
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            break
-        number /= 1024
-    return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
+def _page(status: Status | None, problem: str, width: int, limits: Limits) -> Group:
+    lines = [Text(problem, BAD)] if status is None else screen(status, problem, width, limits)
+    # A line that is too long is not broken in the middle of an id, but cut at the edge.
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ignore"
+    return Group(*lines)

@@ -6,31 +6,33 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
+from typing import BinaryIO, cast
 
 import click
 import msgspec
 from rich.console import Console
 
-from qehost.cli.journal import Found, accounts_of, filters
+from qehost.cli.event_search import EventSearch, accounts_of, event_filters
 from qehost.cli.journal_table import print_line
-from qehost.cli.state_folder import where
-from qehost.journal.export import write_jsonl
-from qehost.journal.layout import Batch, span
-from qehost.journal.reader import JournalReader
-from qehost.journal.search import Wanted
+from qehost.cli.json_output import EscapingFile
+from qehost.cli.options import state_folder_options
+from qehost.events.codec import decode_events
 from qehost.messages import AnyEvent
-from qehost.records import decode_events
-from qehost.state import StateFolder
+from qehost.storage.export.json_lines import write_jsonl
+from qehost.storage.journal.layout import Batch, span
+from qehost.storage.journal.reader import JournalReader
+from qehost.storage.journal.search import Wanted
+from qehost.storage.state_folder import StateFolder
 
 __all__ = ["command"]
 
-PACE = 0.1
-"""Seconds between two looks into the journal."""
+POLL = 0.1
+"""Seconds between two reads of the journal."""
 
 
 @click.command()
-@where
-@filters
+@state_folder_options
+@event_filters
 @click.option(
     "-n", "--lines", type=click.IntRange(0), default=10, show_default=True, help="Earlier events."
 )
@@ -38,15 +40,16 @@ PACE = 0.1
 def command(folder: StateFolder, wanted: Wanted, account: str, lines: int, as_json: bool) -> None:
     """Show events as they come, until Ctrl-C.
 
-    It reads the journal, so it costs a running qehost nothing, and waits for one that is not
-    running.
+    It reads the journal, which costs a running qehost nothing; if none is running, it waits for
+    one.
     """
     console = Console(highlight=False, soft_wrap=True)
     several = len(accounts_of(folder, account)) > 1
+    out = cast(BinaryIO, EscapingFile(sys.stdout.buffer))
     try:
         for event in _events(folder, account, wanted, lines):
             if as_json:
-                write_jsonl([event], sys.stdout.buffer)
+                write_jsonl([event], out)
                 sys.stdout.buffer.flush()
             else:
                 print_line(console, event, with_account=several)
@@ -55,31 +58,31 @@ def command(folder: StateFolder, wanted: Wanted, account: str, lines: int, as_js
 
 
 def _events(folder: StateFolder, account: str, wanted: Wanted, lines: int) -> Iterator[AnyEvent]:
-    followed: dict[str, _Followed] = {}
+    followed: dict[str, _JournalTail] = {}
     for name in accounts_of(folder, account):
-        followed[name] = _Followed(JournalReader(folder.journal(name)))
-    earlier = Found(folder, account, wanted, newest_first=True)
-    # What is added in the meantime comes below.
+        followed[name] = _JournalTail(JournalReader(folder.journal(name)))
+    earlier = EventSearch(folder, account, wanted, newest_first=True)
+    # What is added in the meantime is shown below.
     known = (event for event in earlier if event.seq <= followed[event.account].seq)
     newest = list(islice(known, lines))
     earlier.close()
     yield from reversed(newest)
     while True:
         for name in accounts_of(folder, account):
-            if name not in followed:  # an account's first event ever
-                followed[name] = _Followed(JournalReader(folder.journal(name)), 0)
-            yield from filter(wanted.fits, followed[name].more())
-        time.sleep(PACE)
+            if name not in followed:  # the first event of an account
+                followed[name] = _JournalTail(JournalReader(folder.journal(name)), 0)
+            yield from filter(wanted.fits, followed[name].new_events())
+        time.sleep(POLL)
 
 
-class _Followed:
-    """One journal, and how far it was shown."""
+class _JournalTail:
+    """One journal, and the last event of it that was shown."""
 
     def __init__(self, journal: JournalReader, seq: int | None = None) -> None:
         self._journal = journal
         self.seq = journal.last_seq() if seq is None else seq
 
-    def more(self) -> Iterator[AnyEvent]:
+    def new_events(self) -> Iterator[AnyEvent]:
         for part in self._journal.read(self.seq):
             if part.last_seq <= self.seq:
                 continue
@@ -87,7 +90,8 @@ class _Followed:
             problem: object = None
             if isinstance(part, Batch):
                 try:
-                    yield from [e for e in decode_events(part.events) if e.seq > shown]
+                    events = decode_events(part.events, part.journal_id)
+                    yield from [e for e in events if e.seq > shown]
                 except msgspec.DecodeError as error:
                     problem = error
             else:

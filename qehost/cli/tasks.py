@@ -1,4 +1,4 @@
-"""From the settings to what the processes are started with; once more for a reload."""
+"""The tasks that processes are started with, made from the settings; made again for a reload."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from qehost import config
-from qehost.config.sources import default_file
-from qehost.control import ConnectionTask, HostTask
+from qehost.cli import debugging
+from qehost.config.folders import default_file
+from qehost.config.settings import PluginSettings, Settings
 from qehost.errors import Error
-from qehost.host.finding import Candidate, find
-from qehost.logs import LogSettings
-from qehost.settings import PluginSettings, Settings
-from qehost.supervision.reload import Reread
+from qehost.host.discovery import Candidate, find
+from qehost.host.module_search import source_of
+from qehost.processes.control import ConnectionTask, HostTask
+from qehost.processes.logs import LogSettings
+from qehost.supervisor.reload import Reread
 
-__all__ = ["Rereader", "connection_tasks", "host_tasks"]
+__all__ = ["RunOptions", "SettingsReloader", "connection_tasks", "host_tasks"]
 
 
 def connection_tasks(settings: Settings, log: LogSettings) -> list[ConnectionTask]:
@@ -39,78 +41,99 @@ def connection_tasks(settings: Settings, log: LogSettings) -> list[ConnectionTas
     ]
 
 
-def host_tasks(
-    candidates: Sequence[Candidate],
-    settings: Settings,
-    specs: Sequence[str],
-    strict: bool,
-    log: LogSettings,
-) -> list[HostTask]:
-    """One for each process that a plugin is to run in; the common one is always there."""
-    wanted: dict[str, list[str]] = {PluginSettings().process: []}
+class RunOptions(NamedTuple):
+    """The options of `qehost run` that are about plugins."""
+
+    specs: tuple[str, ...] = ()
+    strict: bool = False
+    debugged: str = ""
+    """The name of the plugin that is debugged."""
+    watch: bool = False
+
+
+def host_tasks(settings: Settings, options: RunOptions, log: LogSettings) -> list[HostTask]:
+    """One for each process that plugins run in; the common one always exists.
+
+    Raises `UnknownPlugin` and `ConfigError`.
+    """
+    if options.debugged:
+        settings = debugging.apart(settings, options.specs, options.debugged)
+    candidates = find(options.specs, settings.plugins)
+    wanted: dict[str, list[Candidate]] = {PluginSettings().process: []}
     for candidate in candidates:
         if candidate.wanted == "yes":
-            wanted.setdefault(candidate.settings.process, []).append(candidate.name)
-    return [
+            wanted.setdefault(candidate.settings.process, []).append(candidate)
+    tasks = [
         HostTask(
             name=name,
             accounts=list(settings.accounts),
-            specs=list(specs),
+            specs=list(options.specs),
             plugins=settings.plugins,
             host=settings.host,
             journal=settings.journal,
             state_dir=settings.state_dir,
-            strict=strict,
+            strict=options.strict,
             log=log,
             account_settings=settings.accounts,
-            wanted=plugins,
+            wanted=[candidate.name for candidate in found],
+            starts={candidate.name: candidate.settings.start for candidate in found},
+            sources=_sources(found) if options.watch else None,
         )
-        for name, plugins in sorted(wanted.items())
+        for name, found in sorted(wanted.items())
     ]
+    return debugging.patient(tasks) if options.debugged else tasks
 
 
-class Rereader:
-    """Reads the settings again, from the file and with the options of the first time.
+def _sources(candidates: Sequence[Candidate]) -> list[str]:
+    found: set[Path] = set()
+    for candidate in candidates:
+        source = source_of(candidate.value.partition(":")[0])
+        if source is not None and source.is_file() and candidate.given:
+            found.update(source.parent.glob("*.py"))  # which it can import
+        elif source is not None:
+            found.add(source)
+    return sorted(map(str, found))
 
-    What belongs to the plugins is taken over: their sections, and how long their calls may take.
-    Everything else needs a restart.
+
+class SettingsReloader:
+    """Reads the settings again, with the options that the program was started with.
+
+    A reload applies those of the plugins: their sections, and how long their calls may take.  All
+    others need a restart.
     """
 
     def __init__(
         self,
         file: Path | None,
         flags: Mapping[str, Any],
-        specs: Sequence[str],
-        strict: bool,
+        options: RunOptions,
         settings: Settings,
         log: LogSettings,
     ) -> None:
         self._file = file
         self._flags = flags
-        self._specs = specs
-        self._strict = strict
+        self._options = options
         self._settings = settings
         self._log = log
         self._version = version("qehost")
 
     def __call__(self) -> Reread:
-        """Raises Error, where the settings are wrong or a plugin is not there."""
-        # What pip has installed since this process started.
+        """Raises Error if the settings are wrong or a plugin does not exist."""
+        # So that what pip has installed since this process started is found.
         importlib.invalidate_caches()
         if (installed := version("qehost")) != self._version:
-            # Its processes would be of two versions.
+            # The old and the new processes would be of two versions.
             raise Error(
                 f"qehost {installed} is installed, and {self._version} runs: that needs a restart"
             )
-        # A file where there was none when this process started is taken, too.
+        # Also a default file that did not exist when this process started.
         new = config.load(self._file or default_file(), self._flags).settings
         host = replace(
             self._settings.host, slow_call=new.host.slow_call, hang_timeout=new.host.hang_timeout
         )
         taken = replace(self._settings, plugins=new.plugins, host=host)
-        candidates = find(self._specs, taken.plugins)
         return Reread(
-            host_tasks(candidates, taken, self._specs, self._strict, self._log),
+            host_tasks(taken, self._options, self._log),
             list(_differences(taken, new)),
         )
 

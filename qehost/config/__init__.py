@@ -1,27 +1,27 @@
-"""Where the settings come from: flags > environment > file > defaults.
+"""The settings: flags > environment > file > defaults.
 
-`loading` puts the sources together, `sources` reads them, `catalogue` knows every setting in words,
-and `annotated` prints them.  The settings themselves are structs in `qehost.settings`.
+`settings` declares them, `sources` reads the file and the environment, `loading` merges all
+sources, `catalogue` describes each setting, and `annotated` prints them as a file.
 """
 
+from qehost.config.durations import parse_duration
 from qehost.config.loading import (
     DEFAULT_ACCOUNT,
-    Examined,
-    Loaded,
+    LoadedSettings,
+    LoadResult,
     all_but_accounts,
-    examine,
     load,
     missing_credentials,
-    seconds,
+    try_load,
 )
 
 __all__ = [
     "DEFAULT_ACCOUNT",
-    "Examined",
-    "Loaded",
+    "LoadResult",
+    "LoadedSettings",
     "all_but_accounts",
-    "examine",
     "load",
     "missing_credentials",
-    "seconds",
+    "parse_duration",
+    "try_load",
 ]

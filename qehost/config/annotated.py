@@ -1,7 +1,7 @@
-"""The annotated settings' file: every section and setting, described, with its default.
+"""The annotated settings' file: every section and setting with its description and default.
 
-`##` is prose, `#` a setting with its default: remove the `#` to change it.  As it is printed, the
-file says nothing but the defaults.
+A line with `##` is prose, one with `#` a setting with its default: remove the `#` to change it.  As
+printed the file sets nothing but defaults.
 """
 
 from __future__ import annotations
@@ -11,37 +11,38 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
-import platformdirs
 
-from qehost.config.catalogue import NEEDED, SECTIONS, Setting, listed
+from qehost.config.catalogue import REQUIRED, SECTIONS, Setting, settings_of
+from qehost.config.folders import default_state_dir
+from qehost.config.settings import OF_PLUGINS, AccountSettings, PluginSettings, Settings
 from qehost.config.toml_text import toml_key, toml_value
-from qehost.settings import AccountSettings, PluginSettings, Settings
 
 __all__ = ["PluginSection", "annotated", "markdown"]
 
 WIDTH = 96
 
 HEAD = """\
-qehost's settings. Each stands here with its default: remove the # before what you change.
+qehost's settings, each with its default: remove the # before what you change.
 
 The command line comes before the environment, the environment before this file, this file before
 the defaults. In the environment, connection.ping_interval is QEHOST_CONNECTION__PING_INTERVAL.
 
 qehost config check   finds every mistake
-qehost config show    says what holds, and where it comes from
-qehost check          tries it all out
+qehost config show    prints the values in use, and where they come from
+qehost check          tries what a run needs
 """
 
 
 class PluginSection(NamedTuple):
-    """An installed plugin: its name, where it comes from, and its `Config` or what is `listed` of
-    it, if it has one."""
+    """An installed plugin: its name, its origin, and its `Config` or the settings of that."""
 
     name: str
     source: str
     config: type[msgspec.Struct] | tuple[Setting, ...] | None
     problem: str = ""
-    """Why its own settings are not known."""
+    """Why its own settings are not known, if so."""
+    module: str = ""
+    """The module or file of one that is not installed."""
 
 
 def annotated(plugins: Sequence[PluginSection]) -> str:
@@ -58,7 +59,7 @@ def annotated(plugins: Sequence[PluginSection]) -> str:
 
 
 def markdown() -> str:
-    """The same as tables, for the documentation; the plugins' own settings are theirs to tell."""
+    """The same as tables, for the documentation; without the plugins' own settings."""
     sections: dict[str, type[msgspec.Struct]] = {
         "accounts.NAME": AccountSettings,
         **SECTIONS,
@@ -70,7 +71,7 @@ def markdown() -> str:
         lines += ["| setting | default | takes | meaning |", "|---|---|---|---|"]
         lines += [
             f"| `{each.name}` | {_default_cell(each)} | {each.kind} | {each.description} |"
-            for each in _settings_of(struct)
+            for each in _printed_settings(struct)
         ]
         lines.append("")
     return "\n".join(lines)
@@ -81,14 +82,13 @@ def _default_cell(setting: Setting) -> str:
     return "" if unset else f"`{toml_value(setting.default)}`"
 
 
-def _settings_of(struct: type[msgspec.Struct]) -> Iterator[Setting]:
-    own = "enabled", "process", "order"
-    return (s for s in listed(struct) if struct is not PluginSettings or s.name in own)
+def _printed_settings(struct: type[msgspec.Struct]) -> Iterator[Setting]:
+    return (s for s in settings_of(struct) if struct is not PluginSettings or s.name in OF_PLUGINS)
 
 
 def _state_dir() -> Setting:
-    default = platformdirs.user_state_dir("qehost", appauthor=False)
-    first = next(setting for setting in listed(Settings) if setting.name == "state_dir")
+    default = default_state_dir()
+    first = next(setting for setting in settings_of(Settings) if setting.name == "state_dir")
     return first._replace(default=default)
 
 
@@ -99,10 +99,13 @@ def _plugin(plugin: PluginSection) -> Iterator[str]:
     if plugin.problem:
         yield from _prose(f"Its own settings are not known: {plugin.problem}")
     yield f"[plugins.{toml_key(plugin.name)}]"
-    for setting in _settings_of(PluginSettings):
-        yield from _described(setting)
+    for setting in _printed_settings(PluginSettings):
+        if setting.name != "module":
+            yield from _described(setting)
+        elif plugin.module:
+            yield from _described(setting._replace(default=plugin.module))
     own = plugin.config or ()
-    for setting in own if isinstance(own, tuple) else listed(own):
+    for setting in own if isinstance(own, tuple) else settings_of(own):
         yield from _described(setting)
 
 
@@ -112,30 +115,30 @@ def _section(name: str, struct: type[msgspec.Struct]) -> Iterator[str]:
     for paragraph in _doc(struct):
         yield from _prose(paragraph)
     yield f"[{name}]"
-    for setting in listed(struct):
+    for setting in settings_of(struct):
         yield from _described(setting)
 
 
 def _described(setting: Setting) -> Iterator[str]:
     yield ""
-    needed = "Needed: there is no default." if setting.default is NEEDED else ""
+    required = "Needed: there is no default." if setting.default is REQUIRED else ""
     secret = setting.kind.startswith("a secret")
-    told = "Not set by default." if setting.default is None and not secret else ""
-    takes = f"[{setting.kind}]" if _worth_telling(setting) else ""
-    yield from _prose(" ".join(filter(None, (setting.description, takes, needed, told))))
+    unset = "Not set by default." if setting.default is None and not secret else ""
+    takes = f"[{setting.kind}]" if _needs_description(setting) else ""
+    yield from _prose(" ".join(filter(None, (setting.description, takes, required, unset))))
     for path, inner in _inner(setting):
         yield from _prose(f"{path}: {inner.description or inner.kind}")
-    value = setting.example if setting.default in (None, NEEDED) else setting.default
+    value = setting.example if setting.default in (None, REQUIRED) else setting.default
     yield f"# {toml_key(setting.name)} = {toml_value(value)}"
 
 
-def _worth_telling(setting: Setting) -> bool:
-    """Whether what it takes can't be seen from the default."""
+def _needs_description(setting: Setting) -> bool:
+    """Whether the values it takes can't be inferred from the default."""
     obvious = "a text", "true or false", "a number", "a whole number", "a table", "a value"
     if setting.kind.startswith("a secret"):
         return not setting.description
-    told = all(value.strip('"') in setting.description for value in setting.kind.split(" or "))
-    return setting.kind not in obvious and not told
+    described = all(value.strip('"') in setting.description for value in setting.kind.split(" or "))
+    return setting.kind not in obvious and not described
 
 
 def _inner(setting: Setting, path: str = "") -> Iterator[tuple[str, Setting]]:

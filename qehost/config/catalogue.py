@@ -1,4 +1,4 @@
-"""What there is to set, in words: for the annotated file, the documentation and the mistakes."""
+"""Descriptions of the settings, for the annotated file, the documentation and error messages."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from qehost.names import suggestion
-from qehost.secret import Secret, masked
-from qehost.settings import (
+from qehost.config.settings import (
     AccountSettings,
     ConnectionSettings,
     HostSettings,
     JournalSettings,
     LogSection,
 )
+from qehost.config.suggest import suggestion
+from qehost.secret import DOTS, Secret
 
 __all__ = [
-    "NEEDED",
+    "REQUIRED",
     "SECTIONS",
     "TOP",
     "Setting",
+    "describe_type",
+    "describe_unknown",
+    "is_list",
+    "is_module",
     "is_path",
     "is_secret",
-    "kind_of",
-    "listed",
     "plain",
-    "shown",
-    "unknown",
+    "quoted",
+    "settings_of",
 ]
 
 
-class Needed(Enum):
-    """An enumeration, for it stays the same on its way from another process."""
+class Required(Enum):
+    """An enumeration, since its member is the same object after unpickling."""
 
-    NEEDED = "needed"
+    REQUIRED = "required"
 
 
-NEEDED = Needed.NEEDED
-"""In place of a default where there is none."""
+REQUIRED = Required.REQUIRED
+"""Stands for the default of a setting that has none."""
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "connection": ConnectionSettings,
@@ -50,7 +52,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "log": LogSection,
 }
 TABLES = "accounts", "plugins"
-"""Sections that have a name below them."""
+"""Sections with names below them: [accounts.NAME]."""
 TOP = "state_dir", *TABLES, *SECTIONS
 
 
@@ -59,17 +61,17 @@ class Setting(NamedTuple):
 
     name: str
     kind: str
-    """What it takes: `a number > 0`."""
+    """The values it takes: `a number > 0`."""
     default: Any
-    """As TOML has it: numbers, texts, lists, dictionaries; None: unset; or `NEEDED`."""
+    """As TOML has it: numbers, texts, lists, dictionaries; None if it is unset; or `REQUIRED`."""
     example: Any
-    """What to write where there is no default to show."""
+    """What to print where there is no default."""
     description: str
     inner: tuple[Setting, ...]
-    """The fields of a table in it."""
+    """The fields of the table that it takes."""
 
 
-def listed(struct: type[msgspec.Struct]) -> Iterator[Setting]:
+def settings_of(struct: type[msgspec.Struct]) -> Iterator[Setting]:
     """The settings of a section, in order."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
@@ -79,27 +81,27 @@ def listed(struct: type[msgspec.Struct]) -> Iterator[Setting]:
         bare = meta.type if meta else field.type
         yield Setting(
             field.encode_name,
-            kind_of(field.type),
+            describe_type(field.type),
             _default(field),
             next(iter(schema.get("examples", ())), _placeholder(field.type)),
             " ".join(schema.get("description", "").split()),
-            tuple(listed(bare.cls)) if isinstance(bare, inspect.StructType) else (),
+            tuple(settings_of(bare.cls)) if isinstance(bare, inspect.StructType) else (),
         )
 
 
 def plain(value: Any) -> Any:
     """A value as TOML could have it; secrets as dots."""
-    return msgspec.to_builtins(value, enc_hook=lambda inner: masked("", inner))
+    return msgspec.to_builtins(value, enc_hook=lambda secret: DOTS if secret else "")
 
 
 def _placeholder(kind: inspect.Type) -> Any:
-    """A value of this type, as simple as can be."""
+    """A simple value of this type."""
     match kind:
         case inspect.Metadata(type=inner):
             return _placeholder(inner)
         case inspect.UnionType(types=types):
             if inspect.NoneType() in types and any(map(is_secret, types)):
-                return ""  # which is as good as none
+                return ""  # the same as none
             return _placeholder(next(t for t in types if not isinstance(t, inspect.NoneType)))
         case inspect.BoolType():
             return False
@@ -133,17 +135,33 @@ def is_path(kind: inspect.Type) -> bool:
     return isinstance(kind, inspect.Metadata) and bool((kind.extra or {}).get("path"))
 
 
-def shown(value: Any) -> str:
-    """A value as it is quoted in a mistake."""
+def is_list(kind: inspect.Type) -> bool:
+    """Whether a setting of this type takes a list."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return is_list(inner)
+        case inspect.UnionType(types=types):
+            return any(map(is_list, types))
+        case _:
+            return isinstance(kind, inspect.ListType)
+
+
+def is_module(kind: inspect.Type) -> bool:
+    """Whether it is a module, which may be named by its file."""
+    return isinstance(kind, inspect.Metadata) and bool((kind.extra or {}).get("module"))
+
+
+def quoted(value: Any) -> str:
+    """A value as error messages quote it."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, bool):
         return str(value).lower()
-    return _quoted(value)
+    return _literal(value)
 
 
-def unknown(path: Sequence[str]) -> str:
-    """What is wrong with a setting that nothing takes, and what was probably meant."""
+def describe_unknown(path: Sequence[str]) -> str:
+    """What is wrong with a setting that does not exist, and what was probably meant."""
     section, *rest = path
     if section in TABLES and len(rest) < 2:
         name = rest[0] if rest else "NAME"
@@ -160,7 +178,7 @@ def unknown(path: Sequence[str]) -> str:
         return f"is no table, it takes one value: {name} = …"
     elsewhere: dict[str, type[msgspec.Struct]] = {"accounts.NAME": AccountSettings, **SECTIONS}
     places = [where for where, struct in elsewhere.items() if path[-1] in struct.__struct_fields__]
-    # Of an unknown section all settings are unknown: its own name is what is wrong.
+    # All settings of an unknown section are unknown; the mistake is the name of the section.
     hint = suggestion(name, known)
     if places and not (hint and name == section and rest):
         return f"unknown setting (there is one of this name in [{places[0]}])"
@@ -174,32 +192,36 @@ def _default(field: inspect.Field) -> Any:
         return plain(field.default)
     if field.default_factory is not NODEFAULT:
         return plain(field.default_factory())
-    return NEEDED
+    return REQUIRED
 
 
-def kind_of(kind: inspect.Type) -> str:
-    """What a setting of this type takes, in words."""
+def describe_type(kind: inspect.Type) -> str:
+    """The values that a setting of this type takes."""
     match kind:
         case inspect.Metadata(type=inner, extra_json_schema=schema):
-            return (schema or {}).get("title") or kind_of(inner)
+            return (schema or {}).get("title") or describe_type(inner)
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
             return f"a whole number{_bounds(kind)}"
         case inspect.FloatType():
             return f"a number{_bounds(kind)}"
+        case inspect.DecimalType():
+            return "a number"
         case inspect.StrType():
             return f"a text that matches {kind.pattern}" if kind.pattern else "a text"
         case inspect.LiteralType(values=values):
-            return " or ".join(map(_quoted, values))
+            return " or ".join(map(_literal, values))
         case inspect.EnumType(cls=cls):
-            return " or ".join(_quoted(each.value) for each in cls)
+            return " or ".join(_literal(each.value) for each in cls)
         case inspect.CustomType(cls=cls) if cls is Secret:
             return 'a secret: { env = "NAME" } or { file = "PATH" }'
         case inspect.UnionType(types=types):
-            return " or ".join(kind_of(t) for t in types if not isinstance(t, inspect.NoneType))
+            return " or ".join(
+                describe_type(t) for t in types if not isinstance(t, inspect.NoneType)
+            )
         case inspect.ListType() | inspect.SetType() | inspect.VarTupleType():
-            return f"a list, each {kind_of(kind.item_type)}"
+            return f"a list, each {describe_type(kind.item_type)}"
         case inspect.StructType() | inspect.DictType():
             return "a table"
         case _:
@@ -208,13 +230,13 @@ def kind_of(kind: inspect.Type) -> str:
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     bounds = {">": kind.gt, "≥": kind.ge, "<": kind.lt, "≤": kind.le}
-    told = [
+    texts = [
         f"{sign} {int(bound) if bound == int(bound) else bound:,}"
         for sign, bound in bounds.items()
         if bound is not None
     ]
-    return f" {' and '.join(told)}" if told else ""
+    return f" {' and '.join(texts)}" if texts else ""
 
 
-def _quoted(value: object) -> str:
+def _literal(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)

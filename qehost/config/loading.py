@@ -1,7 +1,7 @@
-"""The settings, put together: flags > environment > file > defaults.
+"""The settings, merged from all sources: flags > environment > file > defaults.
 
-All mistakes are found in one go, each with its place, what is expected there, and for a name that
-does not exist the nearest one that does.
+All mistakes are found at once, each with its place, what is expected there, and for an unknown name
+the nearest known one.
 """
 
 from __future__ import annotations
@@ -11,80 +11,93 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
-import platformdirs
 from msgspec import inspect
 from msgspec.structs import replace
 
-from qehost.config.catalogue import SECTIONS, TOP, is_path, is_secret, kind_of, shown, unknown
+from qehost.config.addresses import address_mistakes
+from qehost.config.catalogue import (
+    SECTIONS,
+    TOP,
+    describe_type,
+    describe_unknown,
+    is_list,
+    is_module,
+    is_path,
+    is_secret,
+    quoted,
+)
+from qehost.config.exposure import file_exposure
+from qehost.config.folders import default_state_dir
+from qehost.config.plugin_module import with_absolute_file
+from qehost.config.secret_settings import (
+    LITERAL,
+    as_in_toml,
+    has_literal,
+    referenced_variables,
+    resolve,
+    secret_variables,
+)
+from qehost.config.settings import OF_PLUGINS, AccountSettings, PluginSettings, Settings
 from qehost.config.sources import (
     SHORT_VARIABLES,
     Keys,
-    Value,
+    SourcedValue,
+    expanded,
     from_environment,
     from_file,
+    is_reference,
     located,
 )
+from qehost.config.suggest import canonical
+from qehost.config.toml_text import parsed
 from qehost.errors import ConfigError
-from qehost.names import canonical
-from qehost.network.proxy import check_host, parse_proxy
-from qehost.secret import LITERAL, Secret, as_in_toml, expanded, is_reference, resolve
-from qehost.settings import AccountSettings, PluginSettings, Settings
+from qehost.secret import Secret
 
 __all__ = [
     "DEFAULT_ACCOUNT",
-    "Examined",
-    "Loaded",
+    "LoadResult",
+    "LoadedSettings",
     "all_but_accounts",
-    "examine",
     "load",
     "missing_credentials",
-    "seconds",
+    "try_load",
 ]
 
 DEFAULT_ACCOUNT = "main"
 
-# Options that are no account's settings.
+# Options that are not settings of an account.
 FLAGS: dict[str, Keys] = {
     "state_dir": ("state_dir",),
     "log_level": ("log", "level"),
     "log_format": ("log", "format"),
     "give_up_after": ("connection", "give_up_after"),
 }
-OF_PLUGINS = ("enabled", "process", "order")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
-LONGEST = 3e9  # 95 years, which any clock can count
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-class Loaded(NamedTuple):
-    """The settings, where each of them came from, and what the reader should be warned about."""
+class LoadedSettings(NamedTuple):
+    """The settings, the place that each comes from, and warnings for the user."""
 
     settings: Settings
     places: dict[str, str]
     warnings: list[str]
 
 
-class Examined(NamedTuple):
-    """What could be used of the settings, and what could not."""
+class LoadResult(NamedTuple):
+    """The settings as far as they are right, and what is wrong with the others."""
 
-    loaded: Loaded
+    loaded: LoadedSettings
     mistakes: list[str]
 
 
-def seconds(text: str) -> float:
-    """`"90s"`, `"15m"`, `"12h"` or `"7d"` in seconds; of more than a life, a life's."""
-    return min(float(text[:-1]) * UNITS[text[-1]], LONGEST)
-
-
-def everything(_: str) -> bool:
+def _everything(_: str) -> bool:
     return True
 
 
 def all_but_accounts(path: str) -> bool:
-    """For what connects to nothing: credentials that are not there today do not matter."""
+    """For commands that connect to nothing, and so need no credentials."""
     return path.partition(".")[0] != "accounts"
 
 
@@ -92,13 +105,13 @@ def load(
     file: Path | None = None,
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
-    matters: Callable[[str], bool] = everything,
-) -> Loaded:
+    matters: Callable[[str], bool] = _everything,
+) -> LoadedSettings:
     """Read the settings from all sources.
 
     `flags` maps options (`ws_url`) to values; account settings among them belong to the only
-    account.  `environ` defaults to the process's own.  `matters` says of a setting's path (`""`:
-    the file as a whole) whether a mistake there is one; what is wrong elsewhere has its default.
+    account.  `environ` is by default that of the process.  `matters` says for the path of a setting
+    (`""`: the whole file) whether a mistake there is raised; if not, the setting has its default.
 
     Raises `ConfigError` with every mistake that matters.
     """
@@ -109,17 +122,17 @@ def load(
     return loaded
 
 
-def examine(
+def try_load(
     file: Path | None = None,
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
-) -> Examined:
-    """As `load`, with every mistake in place of the first; what is wrong has its default."""
+) -> LoadResult:
+    """As `load`, but mistakes are returned; what is wrong has its default."""
     return _Loader(os.environ if environ is None else environ).load(file, flags or {})
 
 
-def missing_credentials(loaded: Loaded) -> list[str]:
-    """A mistake for each account that has neither a listen key nor what it takes to make one."""
+def missing_credentials(loaded: LoadedSettings) -> list[str]:
+    """A mistake for each account that has neither a listen key nor credentials to make one."""
     return [
         located(
             f"accounts.{name}: no credentials: set QEHOST_API_KEY and QEHOST_API_SECRET in the "
@@ -135,16 +148,18 @@ def missing_credentials(loaded: Loaded) -> list[str]:
 class _Loader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.values: dict[Keys, Value] = {}
+        self.values: dict[Keys, SourcedValue] = {}
         self.sections: dict[Keys, str] = {}
         self.folder = Path()
         self.mistakes: list[str] = []
         self.paths: list[str] = []
-        """For each mistake the setting that it is about; `""`: the file as a whole."""
+        """For each mistake the path of its setting; `""`: the whole file."""
         self.warnings: list[str] = []
+        self.holds_secrets = False
+        """Whether a secret stands in the file as it is."""
         self.places: dict[str, str] = {}
 
-    def load(self, file: Path | None, flags: Mapping[str, Any]) -> Examined:
+    def load(self, file: Path | None, flags: Mapping[str, Any]) -> LoadResult:
         if file is not None:
             self.folder = file.absolute().parent
             try:
@@ -164,7 +179,9 @@ class _Loader:
         self._compare(settings)
         self._refuse_names(settings)
         self._refuse_unknown()
-        return Examined(Loaded(settings, self.places, self.warnings), self.mistakes)
+        if file is not None:
+            self.warnings += file_exposure(file, holds_secrets=self.holds_secrets)
+        return LoadResult(LoadedSettings(settings, self.places, self.warnings), self.mistakes)
 
     # --- the sources ---------------------------------------------------------------------
 
@@ -178,9 +195,9 @@ class _Loader:
                 continue
             if len(accounts) == 1:
                 path = ("accounts", accounts[0], field)
-                # The long name says more exactly what is meant.
-                if not self.values.get(path, Value("", "", Path())).place.startswith("$"):
-                    self.values[path] = Value(self.environ[variable], f"${variable}", Path())
+                # The long name of a variable has precedence.
+                if not self.values.get(path, SourcedValue("", "", Path())).variable:
+                    self.values[path] = SourcedValue(self.environ[variable], f"${variable}", Path())
             elif {"env": variable} not in [value.value for value in self.values.values()]:
                 self.warnings.append(
                     f"${variable} is not used: there are {len(accounts)} accounts "
@@ -195,9 +212,10 @@ class _Loader:
                 continue
             place = f"--{field.replace('_', '-')}"
             if field in FLAGS:
-                self.values[FLAGS[field]] = Value(value, place, Path())
-            elif len(accounts) == 1:
-                self.values["accounts", accounts[0], field] = Value(value, place, Path())
+                self.values[FLAGS[field]] = SourcedValue(value, place, Path())
+            elif len(accounts) == 1 or field == "insecure":
+                for account in accounts:
+                    self.values["accounts", account, field] = SourcedValue(value, place, Path())
             else:
                 self._note(
                     "accounts",
@@ -215,9 +233,15 @@ class _Loader:
         return list(dict.fromkeys(p[1] for p in paths if p[0] == section and len(p) > 1))
 
     def _state_dir(self) -> str:
-        default = platformdirs.user_state_dir("qehost", appauthor=False)
+        default = default_state_dir()
         found = self.values.pop(("state_dir",), None)
         if found is None:
+            if not default:
+                self._wrong(
+                    "state_dir",
+                    "this user has no home folder, so there is no place to keep it by default: set "
+                    "state_dir, QEHOST_STATE_DIR or --state-dir",
+                )
             return default
         self.places["state_dir"] = found.place
         if not isinstance(found.value, str) or not found.value:
@@ -236,24 +260,9 @@ class _Loader:
         if whole and bool(account.api_key) != bool(account.api_secret or account.private_key):
             missing = "api_key" if not account.api_key else "api_secret (or private_key)"
             self._wrong(f"accounts.{name}", f"{missing} is missing: the two belong together")
-        for field in ("ws_url", "rest_url"):
-            self._check_url(f"accounts.{name}.{field}", getattr(account, field))
-        if (proxy := account.proxy.reveal()) not in ("", "none"):
-            try:
-                parse_proxy(proxy)
-            except ValueError as error:
-                self._wrong(f"accounts.{name}.proxy", str(error))
+        for field, text in address_mistakes(account):
+            self._wrong(f"accounts.{name}.{field}", text)
         return account
-
-    def _check_url(self, path: str, url: str) -> None:
-        schemes = ("ws://", "wss://") if path.endswith("ws_url") else ("http://", "https://")
-        if "?" in url or "@" in url:
-            self._wrong(
-                path,
-                "no query and no password belong in here; the listen key has a setting of its own",
-            )
-        elif not url.startswith(schemes) or not _leads_somewhere(url):
-            self._wrong(path, f"{url!r} is no URL of the form {schemes[1]}host[:port]")
 
     def _plugin(self, name: str) -> PluginSettings:
         section = "plugins", name
@@ -263,11 +272,16 @@ class _Loader:
                 continue
             value = self.values.pop(path)
             self.places[".".join(path)] = value.place
-            said = as_in_toml(value.value) if value.place.startswith("$") else None
+            said = None
+            if value.variable:
+                # Only the plugin knows which of its settings are secrets.
+                secret_variables.add(value.variable)
+                said = as_in_toml(value.value)
             try:
                 _put(own, path[2:], said if is_reference(said) else value.value)
             except TypeError:
                 self._wrong(".".join(path), "a part of its name is a value and no table")
+        self.holds_secrets |= has_literal(own)
         plugin: PluginSettings = self._section(PluginSettings, *section)
         prefix = ".".join(section)
         return replace(
@@ -276,10 +290,11 @@ class _Loader:
             section=name,
             places={p: v for p, v in self.places.items() if f"{p}.".startswith(f"{prefix}.")},
             folder=str(self.folder),
+            variables=referenced_variables(own, self.environ),
         )
 
     def _section(self, struct: type[msgspec.Struct], *section: str) -> Any:
-        """The struct with what the sources say for it; what can't be used is noted and left out."""
+        """The struct with its settings from the sources; what is wrong has its default."""
         found: dict[str, Any] = {}
         for field in msgspec.structs.fields(struct):
             if struct is PluginSettings and field.name not in OF_PLUGINS:
@@ -295,25 +310,36 @@ class _Loader:
                 self._wrong(path, str(error))
         return struct(**found)
 
-    def _converted(self, field: msgspec.structs.FieldInfo, value: Value, path: str) -> Any:
+    def _converted(self, field: msgspec.structs.FieldInfo, value: SourcedValue, path: str) -> Any:
         """Raises ValueError."""
         kind = inspect.type_info(field.type)
         if is_secret(kind):
-            said = as_in_toml(value.value) if value.place.startswith("$") else value.value
+            said = value.value
+            if value.variable:
+                secret_variables.add(value.variable)
+                said = as_in_toml(value.value)
             secret = resolve(said, self.environ, value.folder)
             self._warn_of_literal(value, path, secret)
-            # An empty text is none at all.
+            if isinstance(said, dict) and "file" in said:
+                file = expanded(value.folder, said["file"])
+                self.warnings += file_exposure(file, holds_secrets=True)
+            # An empty text is no secret.
             return secret or field.default
         try:
             strict = not value.place.startswith(("$", "--"))
-            made = msgspec.convert(value.value, field.type, strict=strict)
+            said = value.value
+            if value.variable and is_list(kind):
+                said = parsed(said)
+            made = msgspec.convert(said, field.type, strict=strict)
         except msgspec.ValidationError:
-            raise ValueError(f"expected {kind_of(kind)}, got {shown(value.value)}") from None
+            raise ValueError(f"expected {describe_type(kind)}, got {quoted(value.value)}") from None
         if made and is_path(kind):
             return str(expanded(value.folder, made))
+        if made and is_module(kind):
+            return with_absolute_file(made, value.folder)
         return made
 
-    def _warn_of_literal(self, value: Value, path: str, secret: Secret) -> None:
+    def _warn_of_literal(self, value: SourcedValue, path: str, secret: Secret) -> None:
         name = path.rpartition(".")[2]
         harmless = name == "proxy" and "@" not in secret.reveal()
         if not secret or harmless or isinstance(value.value, Secret) or is_reference(value.value):
@@ -323,10 +349,11 @@ class _Loader:
                 f"{value.place} shows in the list of processes; set QEHOST_{name.upper()} in the "
                 "environment instead"
             )
-        elif not value.place.startswith("$"):
+        elif not value.variable:
+            self.holds_secrets = True
             self.warnings.append(f"{value.place}: {path}: {LITERAL}")
 
-    # --- what is wrong as a whole, and what is left over -----------------------------------
+    # --- mistakes ----------------------------------------------------------------------------
 
     def _wrong(self, path: str, text: str) -> None:
         self._note(path, located(f"{path}: {text}", self.places, path))
@@ -336,14 +363,13 @@ class _Loader:
         self.paths.append(path)
 
     def _compare(self, settings: Settings) -> None:
-        connection = settings.connection
-        if connection.reconnect_max_delay < connection.reconnect_delay:
-            path = "connection.reconnect_max_delay"
-            path = path if path in self.places else "connection.reconnect_delay"
+        connection, path = settings.connection, "connection.reconnect_max_delay"
+        # Where only the first is set, it is both.
+        if connection.reconnect_max_delay < connection.reconnect_delay and path in self.places:
             self._wrong(path, "reconnect_max_delay must not be less than reconnect_delay")
 
     def _refuse_names(self, settings: Settings) -> None:
-        # Not from the sections alone: dotted names and variables name accounts, too.
+        # Sections are not the only source: dotted names and variables name accounts, too.
         for section, names in (("accounts", settings.accounts), ("plugins", settings.plugins)):
             seen: dict[str, str] = {}
             for name in names:
@@ -358,26 +384,16 @@ class _Loader:
                     )
 
     def _refuse_unknown(self) -> None:
-        empty: dict[Keys, Value | None] = {path: None for path in self.sections if len(path) == 1}
+        empty: dict[Keys, SourcedValue | None] = {
+            path: None for path in self.sections if len(path) == 1
+        }
         left = {**empty, **self.values}
         for path, value in left.items():
             if value is not None:
                 self.places.setdefault(".".join(path), value.place)
             elif path[0] in TOP or any(p[:1] == path for p in self.values):
                 continue
-            self._wrong(".".join(path), unknown(path))
-
-
-def _leads_somewhere(url: str) -> bool:
-    """Whether it can be connected to, as far as can be seen; urllib raises only when asked."""
-    if not url.isprintable() or " " in url or "#" in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        check_host(parts.hostname)
-        return parts.port != 0
-    except ValueError:
-        return False
+            self._wrong(".".join(path), describe_unknown(path))
 
 
 def _put(table: dict[str, Any], path: Keys, value: Any) -> None:

@@ -1,76 +1,70 @@
-"""Where settings stand: the file, the environment, the command line.
+"""Reading the settings from the file and the environment.
 
 Each source becomes a flat mapping from a setting's path (`("connection", "ping_interval")`) to a
-value and its place (`qehost.toml:12`, `$QEHOST_…`, `--ws-url`), so that every mistake can name it.
+value and its place (`qehost.toml:12`, `$QEHOST_…`, `--ws-url`), which error messages name.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import platformdirs
-
+from qehost.config.suggest import canonical
 from qehost.errors import ConfigError
-from qehost.names import canonical
-from qehost.secret import is_reference
 
 __all__ = [
-    "FILE_NAME",
     "SHORT_VARIABLES",
+    "FileContent",
     "Keys",
-    "Table",
-    "Value",
-    "default_file",
+    "SourcedValue",
+    "expanded",
     "from_environment",
     "from_file",
+    "is_reference",
     "located",
 ]
 
-FILE_NAME = "qehost.toml"
-# The short names are for what most people set; they belong to the only account.
+# Short names for what most people set; they belong to the only account.
 SHORT_VARIABLES = {
     "QEHOST_API_KEY": "api_key",
     "QEHOST_API_SECRET": "api_secret",
     "QEHOST_LISTEN_KEY": "listen_key",
 }
-# These name the file itself, and what only qehost's own tests read.
-NO_SETTINGS = re.compile(r"QEHOST_(CONFIG$|TEST_)")
+# The first names the file itself, the next are for qehost's own tests; the others a cluster sets
+# for a service that is called `qehost`.
+NO_SETTINGS = re.compile(
+    r"QEHOST_(CONFIG$|TEST_|SERVICE_HOST$|SERVICE_PORT(_[A-Z0-9_]+)?$"
+    r"|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?$)"
+)
 
 Keys = tuple[str, ...]
 
 
-class Value(NamedTuple):
-    """A value as its source has it, the place it stands in, and where a relative path in it counts
-    from."""
+class SourcedValue(NamedTuple):
+    """A value from a source, its place there, and the folder that a relative path in it is relative
+    to."""
 
     value: Any
     place: str
     folder: Path
 
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that it comes from; `""`: from none."""
+        return self.place[1:] if self.place.startswith("$") else ""
 
-class Table(NamedTuple):
-    """What a file holds: the settings, and the place of each section, also of the empty ones."""
 
-    values: dict[Keys, Value]
+class FileContent(NamedTuple):
+    """The settings in a file, and the place of each section, also of the empty ones."""
+
+    values: dict[Keys, SourcedValue]
     sections: dict[Keys, str]
 
 
-def default_file() -> Path | None:
-    """The settings' file where none is named: `qehost.toml` in the current folder, else in the
-    user's folder for configurations, else none."""
-    folders = Path(), platformdirs.user_config_path("qehost", appauthor=False)
-    # Not Path.is_file: it raises for a folder that this user may not look into, such as the home
-    # folder of a service.
-    files = (folder / FILE_NAME for folder in folders)
-    return next((file for file in files if os.path.isfile(file)), None)
-
-
-def from_file(file: Path) -> Table:
+def from_file(file: Path) -> FileContent:
     """Read a file.  Raises ConfigError."""
     try:
         # -sig: some editors begin a file with a mark that TOML does not know.
@@ -91,20 +85,38 @@ def from_file(file: Path) -> Table:
         return f"{file}:{line}" if line else str(file)
 
     folder = file.absolute().parent
-    return Table(
-        {path: Value(value, place_of(path), folder) for path, value in _leaves(content)},
-        # A table that is only there by its parts' dotted names has no place of its own.
+    return FileContent(
+        {path: SourcedValue(value, place_of(path), folder) for path, value in _leaves(content)},
+        # A table that only exists by the dotted names of its parts has no place of its own.
         {path: place_of(path) for path in _tables(content) if path in lines},
     )
 
 
+def is_reference(value: object) -> bool:
+    """Whether it is no table but says where a secret is: `{ env = … }` or `{ file = … }`."""
+    return isinstance(value, dict) and set(value) in ({"env"}, {"file"})
+
+
+def expanded(folder: Path, path: str) -> Path:
+    """The path that a setting means: `~` is a home folder, and a relative one counts from `folder`.
+
+    Raises `ValueError`.
+    """
+    if "\0" in path:
+        raise ValueError("a path has no NUL character")
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"nobody's home folder is {Path(path).parts[0]}") from None
+
+
 def from_environment(
     environ: Mapping[str, str], names: Mapping[str, list[str]]
-) -> Iterator[tuple[Keys, Value]]:
-    """What stands in the environment, but for the short variables.
+) -> Iterator[tuple[Keys, SourcedValue]]:
+    """The settings in the environment, except for the short variables.
 
-    `names` are the accounts and plugins that the file has: a variable's part means the one that it
-    equals but for case, `-` and `_`.
+    `names` are the accounts and plugins in the file; a part of a variable's name is compared with
+    them without regard for case, `-` and `_`.
     """
     for variable, value in sorted(environ.items()):
         if not variable.startswith("QEHOST_") or NO_SETTINGS.match(variable):
@@ -115,13 +127,13 @@ def from_environment(
         if rest:
             known = {canonical(name): name for name in names.get(section, ())}
             rest[0] = known.get(canonical(rest[0]), rest[0])
-        yield (section, *rest), Value(value, f"${variable}", Path())
+        yield (section, *rest), SourcedValue(value, f"${variable}", Path())
 
 
 def located(mistake: str, places: Mapping[str, str], path: str = "") -> str:
-    """The text of a mistake with its place in front.
+    """The text of a mistake after its place.
 
-    `path` is the setting's, if the text does not begin with it.
+    `path` is that of the setting, if the text does not begin with it.
     """
     path = path or re.split(r"[:\s\[]", mistake, maxsplit=1)[0]
     while path:
@@ -150,12 +162,12 @@ def _tables(table: Mapping[str, Any], path: Keys = ()) -> Iterator[Keys]:
 
 
 def _is_section(path: Keys) -> bool:
-    """Whether an empty table there is an empty section, and not a setting's value."""
+    """Whether an empty table there is an empty section, and not the value of a setting."""
     return len(path) == 1 or (len(path) == 2 and path[0] in ("accounts", "plugins"))
 
 
 def _line_numbers(text: str) -> dict[Keys, int]:
-    """The line of each section and key.  tomllib does not tell; this is for messages only."""
+    """The line of each section and key, for messages.  tomllib does not give them."""
     lines: dict[Keys, int] = {}
     section: Keys = ()
     inside = False

@@ -6,18 +6,19 @@ import datetime
 import json
 import math
 import re
+import tomllib
 from typing import Any
 
-__all__ = ["toml_key", "toml_value"]
+__all__ = ["parsed", "toml_key", "toml_value"]
 
 
 def toml_key(name: str) -> str:
-    """A key, quoted where it has to be."""
+    """A key, quoted if it has to be."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
 
 
 def toml_value(value: Any) -> str:
-    """A value that TOML knows.  Raises TypeError for any other, None among them."""
+    """A value of a type that TOML has.  Raises TypeError for any other, such as None."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -32,7 +33,7 @@ def toml_value(value: Any) -> str:
         case list() | tuple() | set() | frozenset():
             return f"[{', '.join(map(toml_value, value))}]"
         case dict():
-            # What is None is not there: TOML has no word for it.
+            # TOML has no null, so what is None is left out.
             pairs = [f"{toml_key(k)} = {toml_value(v)}" for k, v in value.items() if v is not None]
             return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
         case _:
@@ -40,5 +41,13 @@ def toml_value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is.
+    # TOML has the same escapes as JSON, which leaves DEL as it is.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def parsed(text: str) -> Any:
+    """The list or table that a text of the environment stands for, or the text."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,77 +1,73 @@
-"""Reading again over REST what the stream may not have brought.
+"""Which windows of time are still to be read over REST.  No I/O, no clock.
 
-`CatchUp` keeps the windows of time that are still to be read; it does no I/O and reads no clock.
-`read_window` reads one, in a thread.  The connection's loop brings the two together::
+`CatchUp` keeps them, `read_window` reads one in a thread, and `Recovery` brings the two together::
 
     error = catch_up.add(since_ns, until_ns)      # after a reconnect: subscribe first, then this
     match catch_up.next(now):
         case Read(window):  run read_window(api, window) in a thread; then, back in the loop,
-                            hand found.master_orders and found.orders to Pipeline.catch_up, and
-                            catch_up.done(found, now), whose error, if any, goes to on_error
-        case Wait(until):   ask again then
-
-To end a read that is under way, close the API.
+                            give found.master_orders and found.orders to Pipeline.catch_up, and
+                            catch_up.done(found, now), whose error, if any, is for on_error
+        case Pause(until):   ask again then
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
-from qehost.errors import Error, GapError, IncompleteList, RestError
-from qehost.rest import API, Page
-from qehost.rest.pieces import fields, plain
-from qehost.times import epoch_ms
+from qehost.connection.rest_failure import delay_after, words_of
+from qehost.errors import GapError
+from qehost.network.backoff import Backoff, Pace
 
-__all__ = ["CatchUp", "Found", "Read", "Wait", "Window", "read_window"]
-
-OVERLAP = 60.0
-"""Seconds by which a window is read longer at both ends: clocks differ, and the stream's last
-message may be older than the changes that came with it."""
-
-# The venue does not say whether `startTime` means the creation of an order or its last change.  So
-# it is asked for everything that was created so long before the window, in seconds, and what did
-# not change since is left out here.
-MASTER_ORDER_LIFE = 3 * 86_400.0
-ORDER_LIFE = 900.0
+__all__ = ["CatchUp", "Pause", "Read", "ReadResult", "Window"]
 
 MAX_PAGES = 200
 """Of one list, in one window: 20,000 objects.  A gap with more of them is not worth the calls."""
 
-LEAVE_ALONE = (418, 429)
-"""The HTTP statuses that are about all calls, not about the one."""
-
 NEVER = float("inf")
-FIRST_DELAY = 2.0  # seconds before a window is tried again; doubles up to:
-MAX_DELAY = 120.0
-REJECTED_DELAY = 60.0  # where the venue does not accept the credentials, doubles up to:
-MAX_REJECTED_DELAY = 1_800.0
+FAILED = Pace(2.0, 120.0)
+"""How soon a window is tried again."""
+REJECTED = Pace(60.0, 1_800.0)
+"""The same where the venue does not accept the credentials."""
 
 
 class Window(msgspec.Struct, frozen=True):
-    """From when to when (epoch ns) the stream was not heard."""
+    """From when to when (epoch ns, the venue's time) the stream was not heard."""
 
     since: int
     until: int
+
+    def earlier(self, off_by: int) -> Window:
+        """The window if its times were noted by a clock that was off by so many ns."""
+        return Window(self.since - off_by, self.until)
+
+    def moments(self) -> tuple[datetime, datetime]:
+        """Its begin and its end."""
+        return (
+            datetime.fromtimestamp(self.since / 1e9, UTC),
+            datetime.fromtimestamp(self.until / 1e9, UTC),
+        )
 
     def __or__(self, other: Window) -> Window:
         return Window(min(self.since, other.since), max(self.until, other.until))
 
     def __str__(self) -> str:
-        since, until = (_moment(ns) for ns in (self.since, self.until))
+        since, until = self.moments()
         end = f"{until:%H:%M:%S}" if since.date() == until.date() else f"{until:%Y-%m-%d %H:%M:%S}"
         return f"{since:%Y-%m-%d %H:%M:%S} to {end} UTC"
 
 
-class Found(msgspec.Struct, frozen=True):
+class ReadResult(msgspec.Struct, frozen=True):
     """What was read: the JSON texts of the venue's V2 objects, as far as that went.
 
+    `window` is what was asked for, by the venue's time as it was measured for that;
+    `was_impossible`: the one before began later than now, so that a wide one took its place.
     `failure` is why it went no further; `beyond` names the lists that were too long, `short` those
-    of which the venue counts more than it gave.
+    of which the venue counts more than it gave, `not_covered` the open orders that were not found.
     """
 
     window: Window
@@ -81,6 +77,8 @@ class Found(msgspec.Struct, frozen=True):
     where: str = ""
     beyond: str = ""
     short: str = ""
+    was_impossible: bool = False
+    not_covered: tuple[str, ...] = ()
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -89,13 +87,13 @@ class Read(msgspec.Struct, frozen=True):
     window: Window
 
 
-class Wait(msgspec.Struct, frozen=True):
+class Pause(msgspec.Struct, frozen=True):
     """Nothing to do before `until`; infinity where only a call can change that."""
 
     until: float
 
 
-Step: TypeAlias = Read | Wait
+Step: TypeAlias = Read | Pause
 
 
 class CatchUp:
@@ -106,11 +104,10 @@ class CatchUp:
 
     def __init__(self, *, can_read: bool, rng: random.Random | None = None) -> None:
         self._can_read = can_read
-        self._rng = rng or random.Random()
         self._pending: Window | None = None
         self._reading: Window | None = None
         self._not_before = 0.0
-        self._failures = 0
+        self._failures = Backoff(FAILED, rng or random.Random())
         self.since = 0
         """The beginning of what is still to be read, epoch ns; 0: nothing is."""
 
@@ -124,6 +121,7 @@ class CatchUp:
             return None
         window = Window(since_ns, until_ns)
         if not self._can_read:
+            window = Window(min(window.since, until_ns), until_ns)
             return GapError(
                 f"what happened from {window} may have been missed, and without credentials it "
                 "can't be read again: set api_key and api_secret (QEHOST_API_KEY, "
@@ -133,26 +131,38 @@ class CatchUp:
         self._note_since()
         return None
 
+    def correct(self, off_by: int) -> None:
+        """The times of the windows so far may have been noted by a clock that was off by so many
+        ns: they begin so much earlier."""
+        if self._pending is not None:
+            self._pending = self._pending.earlier(off_by)
+        if self._reading is not None:
+            self._reading = self._reading.earlier(off_by)
+        self._note_since()
+
     def next(self, now: float) -> Step:
         """What to do now."""
         if self._pending is None or self._reading is not None:
-            return Wait(NEVER)
+            return Pause(NEVER)
         if now < self._not_before:
-            return Wait(self._not_before)
+            return Pause(self._not_before)
         self._reading, self._pending = self._pending, None
         return Read(self._reading)
 
-    def done(self, found: Found, now: float) -> GapError | None:
-        """A window was read, or not wholly.  Returns what to tell the user."""
+    def done(self, found: ReadResult, now: float) -> GapError | None:
+        """A window was read, or a part of it.  Returns what to tell the user."""
+        if self._reading is not None and not found.was_impossible:
+            # It may have been corrected meanwhile.
+            found = replace(found, window=found.window | self._reading)
         self._reading = None
         told = self._judged(found, now)
         self._note_since()
         return told
 
-    def _judged(self, found: Found, now: float) -> GapError | None:
+    def _judged(self, found: ReadResult, now: float) -> GapError | None:
         count = len(found.master_orders) + len(found.orders)
         if found.failure is None:
-            self._failures = 0
+            self._failures.succeeded()
             self._not_before = now
             if not (found.beyond or found.short):
                 return None
@@ -164,113 +174,14 @@ class CatchUp:
                 "the rest"
             )
         self._pending = found.window if self._pending is None else self._pending | found.window
-        delay = self._delay(found.failure)
-        self._failures += 1
+        delay = delay_after(found.failure, self._failures, FAILED, REJECTED)
         self._not_before = now + delay
         return GapError(
             f"what happened from {found.window} could not be read again ({found.where}: "
-            f"{_words(found.failure)}). {count} objects were read before that; the whole is tried "
-            f"again in {delay:.0f} s"
+            f"{words_of(found.failure)}). {count} objects were read before that; the whole is "
+            f"tried again in {delay:.0f} s"
         )
 
     def _note_since(self) -> None:
         windows = [window for window in (self._pending, self._reading) if window is not None]
         self.since = min((window.since for window in windows), default=0)
-
-    def _delay(self, failure: Exception) -> float:
-        first, most = FIRST_DELAY, MAX_DELAY
-        asked = None
-        if isinstance(failure, RestError):
-            asked = failure.retry_after
-            if failure.status_code in (401, 403):
-                first, most = REJECTED_DELAY, MAX_REJECTED_DELAY
-        delay = min(most, first * 2.0 ** min(self._failures, 20)) * self._rng.uniform(0.5, 1.0)
-        return max(delay, asked or 0.0)
-
-
-def read_window(api: API, window: Window) -> Found:
-    """Read what changed in a window: first what runs, then what has ended, then child orders.
-
-    In this order, an order that ends meanwhile is in the second list.  Never raises: a list that
-    can't be read does not keep the others from it, and the first failure is in the result.
-    """
-    master_orders: list[str] = []
-    orders: list[str] = []
-    # The window was measured by this machine's clock, and the venue compares with its own.
-    offset = api.clock_offset()
-    since = _moment(window.since) + timedelta(seconds=offset - OVERLAP)
-    until = _moment(window.until) + timedelta(seconds=offset + OVERLAP)
-    lists: list[tuple[str, Iterator[Page], list[str]]] = [
-        (
-            "running master orders",
-            api.master_order_pages(max_pages=MAX_PAGES, status="NEW"),
-            master_orders,
-        ),
-        (
-            "ended master orders",
-            api.master_order_pages(
-                max_pages=MAX_PAGES,
-                status="COMPLETED",
-                start_time=since - timedelta(seconds=MASTER_ORDER_LIFE),
-                end_time=until,
-            ),
-            master_orders,
-        ),
-        (
-            "order fills",
-            api.order_fill_pages(
-                max_pages=MAX_PAGES,
-                start_time=since - timedelta(seconds=ORDER_LIFE),
-                end_time=until,
-            ),
-            orders,
-        ),
-    ]
-    failure: Exception | None = None
-    failed = ""
-    beyond: list[str] = []
-    short: list[str] = []
-    for where, pages, texts in lists:
-        try:
-            for page in pages:
-                texts += _changed(page, since)
-        except IncompleteList as cut:
-            (beyond if cut.too_long else short).append(where)
-        # Whatever it was, the rest of the program goes on, and what was read is not lost.
-        except Exception as error:  # noqa: BLE001
-            if failure is None:
-                failure, failed = error, where
-            if isinstance(error, RestError) and error.status_code in LEAVE_ALONE:
-                break
-    return Found(
-        window,
-        master_orders,
-        orders,
-        failure,
-        failed,
-        beyond=" and of ".join(beyond),
-        short=" and ".join(short),
-    )
-
-
-def _changed(page: Page, since: datetime) -> list[str]:
-    """The texts of what changed since then, or may have."""
-    earliest = since.timestamp() * 1000
-    return [text for text in page.raw if (_updated_ms(text) or earliest) >= earliest]
-
-
-def _updated_ms(text: str) -> int:
-    """Epoch ms; 0 where the venue did not say, or in a way that can't be read."""
-    try:
-        return epoch_ms(plain(fields(text).get("updatedAt", "")))
-    except ValueError:
-        return 0
-
-
-def _moment(ns: int) -> datetime:
-    return datetime.fromtimestamp(ns / 1e9, UTC)
-
-
-def _words(failure: Exception) -> str:
-    # Anything else than our own errors may hold a secret in its text.
-    return str(failure) if isinstance(failure, Error) else type(failure).__name__

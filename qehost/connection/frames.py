@@ -64,8 +64,9 @@ class FrameParser:
         if not (self.closed or self.violation):
             try:
                 self._feed(data, items)
-            except ProtocolViolation as violation:
-                self.violation = violation
+            except ProtocolViolation as raised:
+                # Another one: what was raised knows its frames, and by them this parser and `data`.
+                self.violation = ProtocolViolation(raised.error_message, raised.close_code)
         return items
 
     def _feed(self, data: bytes, items: list[Item]) -> None:
@@ -249,6 +250,7 @@ def _bad_utf8() -> ProtocolViolation:
 
 def _too_big(limit: int) -> ProtocolViolation:
     return ProtocolViolation(
-        f"the venue sent a message of more than {limit} bytes: raise max_message if that is right",
+        f"the venue sent a message of more than {limit} bytes; if that is right, "
+        "raise connection.max_message in the settings of `qehost run`",
         TOO_BIG,
     )

@@ -8,17 +8,18 @@ deadline, turns anything but `101` into a `HandshakeError`, and drops cookies.
 
 from __future__ import annotations
 
-import email.utils
 import socket
 import time
-from importlib.metadata import version
 from urllib.parse import unquote_plus, urlsplit
 
 import websocket
 
 from qehost.errors import ConnectError, HandshakeError
+from qehost.network.backoff import LEAST_WAIT, is_throttled
 from qehost.network.deadline import BoundedSocket, Deadline
-from qehost.network.httphead import Head, parse_head, read_head
+from qehost.network.http_head import HttpHead, parse_head, read_head
+from qehost.network.retry_after import retry_after
+from qehost.network.user_agent import user_agent
 
 __all__ = ["hide_query", "shake_hands"]
 
@@ -43,7 +44,7 @@ def shake_hands(url: str, sock: socket.socket, address: str, deadline: Deadline)
         ws.connect(  # type: ignore[no-untyped-call]
             url,
             socket=answer,
-            header=[f"User-Agent: qehost/{version('qehost')}"],
+            header=[f"User-Agent: {user_agent()}"],
             # A browser's header; some venues refuse origins that they don't know.
             suppress_origin=True,
             redirect_limit=0,
@@ -64,6 +65,9 @@ def shake_hands(url: str, sock: socket.socket, address: str, deadline: Deadline)
             address,
             101,
         ) from None
+    finally:
+        # Its parts refer to it and to each other, and by them to the socket.
+        vars(ws).clear()
 
 
 class _Answer:
@@ -102,7 +106,7 @@ class _Answer:
         lines = data.split(b"\n")
         return b"\n".join(line for line in lines if not line.lower().startswith(b"set-cookie"))
 
-    def _read_body(self, head: Head) -> bytes:
+    def _read_body(self, head: HttpHead) -> bytes:
         length = head.headers.get("content-length", "")
         size = (
             min(BODY_READ, int(length[:9])) if length.isascii() and length.isdigit() else BODY_READ
@@ -118,7 +122,7 @@ class _Answer:
         return body
 
 
-def _refusal(head: Head, body: bytes, url: str, address: str) -> HandshakeError:
+def _refusal(head: HttpHead, body: bytes, url: str, address: str) -> HandshakeError:
     """What the answer says, with what to do about it, and without the listen key."""
     status = head.status
     if status == 0:
@@ -134,15 +138,18 @@ def _refusal(head: Head, body: bytes, url: str, address: str) -> HandshakeError:
             status,
         )
     quoted = ""
-    if text := hide_query(body.decode("utf-8", "replace"), url).strip():
+    said = body.decode("utf-8", "replace")
+    if text := hide_query(said, url).strip():
         quoted = f": {' '.join(text[:BODY_SHOWN].split())}"
-    retry_after = _seconds(head.headers.get("retry-after", ""), time.time())
-    wait = "" if retry_after is None else f" and asks to wait {retry_after:g} s"
+    asked = retry_after(head.headers, said, time.time())
+    wait = "" if asked is None else f" and asks to wait {round(asked, 1):g} s"
+    if is_throttled(status, asked):
+        wait = f" and does not say for how long: it is left alone for {LEAST_WAIT:g} s at least"
     return HandshakeError(
         f"{address} refused the connection (HTTP {status}){wait}{quoted}",
         address,
         status,
-        retry_after,
+        asked,
     )
 
 
@@ -162,13 +169,3 @@ def hide_query(text: str, url: str) -> str:
         if len(value) >= SECRET_LENGTH:
             text = text.replace(value, "••••")
     return text
-
-
-def _seconds(retry_after: str, now: float) -> float | None:
-    """`Retry-After` as seconds from `now`: it may be a number or a date (RFC 9110)."""
-    if retry_after.isascii() and retry_after.isdigit():
-        return float(retry_after[:12])
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None

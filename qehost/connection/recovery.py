@@ -5,25 +5,31 @@ REST every so often (`catch_up_interval`), or it says nothing and might be mute 
 
 After a gap REST is read at once, and a second time shortly after.  At some venues a stream begins
 a moment after its handshake, and at some REST learns of a change a moment after it was pushed:
-between the two a change could fall through.
+between the two a change could fall through.  So both looks ask for the orders that are open and on
+no list, and what was not found either time is told as not covered.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import NamedTuple
 
-from qehost.connection.catch_up import CatchUp, Found, Read, Wait, Window, read_window
-from qehost.connection.errands import Errands
-from qehost.connection.session import Doubt, MuteWatch
+from qehost.config.settings import ConnectionSettings
+from qehost.connection.background import BackgroundCalls
+from qehost.connection.beginning import Beginning
+from qehost.connection.catch_up import CatchUp, Pause, Read, ReadResult, Window
+from qehost.connection.handover import Handover
+from qehost.connection.order_names import name_some
+from qehost.connection.stale_stream import Doubt, StaleStreamDetector
+from qehost.connection.window_reader import read_window
 from qehost.errors import GapError
-from qehost.messages import ErrorEvent
-from qehost.pipeline import FromRest, Pipeline, arranged
-from qehost.records import Record
+from qehost.events.codec import Record
+from qehost.events.pipeline import Pipeline
+from qehost.events.plural import format_count
 from qehost.rest import API
-from qehost.settings import ConnectionSettings
 
 __all__ = ["Recovery"]
 
@@ -32,11 +38,19 @@ log = logging.getLogger("qehost.connection")
 LONGEST_GAP = 7 * 86_400
 """Seconds.  What lies further back is history, not something that was just missed."""
 SECOND_LOOK = 5.0
-"""Seconds after a connection has opened."""
-SLICE = 500
-"""Objects of which the events are journalled and handed over at a time: it takes milliseconds."""
-
+"""Seconds after a connection has opened.  REST is not further behind the stream than that."""
 NEVER = float("inf")
+
+
+class Look(IntEnum):
+    """What is read beside the lists; the greater one has the lesser one's, too."""
+
+    COMPARISON = 0
+    """Nothing."""
+    FIRST = 1
+    """The open orders that are not on the lists."""
+    SECOND = 2
+    """The same, and which of them can't be found is told."""
 
 
 class Recovery:
@@ -49,85 +63,153 @@ class Recovery:
         pipeline: Pipeline,
         emit: Callable[[Sequence[Record]], None],
         tell: Callable[[GapError | None], None],
-        errands: Errands,
+        background: BackgroundCalls,
+        beginning: Beginning,
     ) -> None:
         self._api = api
         self._settings = settings
         self._pipeline = pipeline
         self._emit = emit
         self._tell = tell
-        self._errands = errands
+        self._background = background
+        self._beginning = beginning
         self._gaps = CatchUp(can_read=api.has_credentials)
         self._read_at = NEVER
+        self._look = Look.COMPARISON  # the next one
+        self._second_look_at = NEVER
+        self._look_again_since = 0  # what the second look is to read, also if the stream has ended
+        self._uncovered: Window | None = None  # what the first looks were about
+        self._not_found: frozenset[str] = frozenset()  # open orders, at the last first look
+        self._named: set[str] = set()  # open orders that could not be found, as `on_error` knows
+        self._unread = ""  # what was told last of a window that could not be read
+        self._corrected = 0.0  # how much of the clock's `jumped` the times here take into account
+        # Texts of the pipeline with lower numbers had come then; REST is not behind these any more.
+        self._came_before, self._came_until = pipeline.next_text, time.monotonic()
+        self._came_until -= max(0.0, time.time() - pipeline.received_at / 1e9)
+        self._settled = 0
         self._open_since = 0
         self._compared_until = 0
         self._compare_at = NEVER
-        self._mute: MuteWatch | None = None
+        self._stale: StaleStreamDetector | None = None
         self._delivery: _Delivery | None = None
 
     def opened(self, since: int, now: float, at: int) -> None:
-        """A stream is open since `at` that was not heard since `since`: epoch ns, 0 for never."""
+        """A stream is open since `at` that was not heard since `since`.
+
+        Both are the venue's time in epoch ns; `since` is 0 for never.
+        """
         self._open_since = self._compared_until = at
         settings = self._settings
-        self.closed()
-        self._gap(since, at)
+        self._stop_watching()
+        self._gap(_earlier(since, self._look_again_since), at)
         if not self._api.has_credentials:
             return
-        second_look = SECOND_LOOK if since else NEVER
-        self._compare_at = now + min(second_look, settings.catch_up_interval or NEVER)
+        self._compare_at = now + (settings.catch_up_interval or NEVER)
+        if since:
+            self._look_twice(now)
         if settings.mute_after:
-            self._mute = MuteWatch(settings.mute_after, settings.pong_timeout, now)
+            self._stale = StaleStreamDetector(settings.mute_after, settings.pong_timeout, now)
+
+    def missed(self, window: Window, now: float) -> None:
+        """The stream that is open was not heard then."""
+        self._gap(window.since, window.until)
+        self._look_twice(now)
 
     @property
     def unread_since(self) -> int:
         """Since when REST is still to be asked, epoch ns; 0: it need not be."""
-        return self._gaps.since
+        return _earlier(self._gaps.since, self._look_again_since)
 
-    def closed(self) -> None:
-        """The stream is not watched any more."""
-        self._compare_at = NEVER
-        self._mute = None
+    def correct(self, jumped: float) -> None:
+        """The clock's `jumped` has grown: the times here may have been wrong by the difference."""
+        off_by = round((jumped - self._corrected) * 1e9)
+        self._corrected = jumped
+        self._open_since -= off_by
+        self._compared_until -= off_by
+        self._look_again_since -= off_by if self._look_again_since else 0
+        self._gaps.correct(off_by)
+
+    def closed(self, now: float) -> None:
+        """The stream is not listened to any more."""
+        self._stop_watching()
+        self._came_before, self._came_until = self._pipeline.next_text, now
+
+    def _stop_watching(self) -> None:
+        self._compare_at = self._second_look_at = NEVER
+        self._stale = None
 
     def heard(self, now: float) -> None:
         """The stream brought a message."""
-        if self._mute is not None:
-            self._mute.heard(now)
+        if self._stale is not None:
+            self._stale.heard(now)
 
     def next_deadline(self) -> float:
         """When `keep_time` should be called at the latest (monotonic seconds)."""
         if self._delivery is not None:
             return 0.0
-        mute = NEVER if self._mute is None else self._mute.next_deadline()
-        return min(self._read_at, self._compare_at, mute)
+        stale = NEVER if self._stale is None else self._stale.next_deadline()
+        return min(self._read_at, self._compare_at, self._second_look_at, stale)
 
     def keep_time(self, now: float) -> bool:
         """Do what is due; True: the stream has turned out to be mute."""
-        if self._delivery is not None:
-            self._hand_on(self._delivery, now)
-        doubt = None if self._mute is None else self._mute.due(now)
-        if now >= self._compare_at or doubt is Doubt.ASK:
+        delivery = self._delivery
+        if delivery is not None and delivery.handover.step(self._pipeline, self._emit):
+            self._delivery = None
+            self._done(delivery, now)
+        doubt = None if self._stale is None else self._stale.due(now)
+        if now >= self._second_look_at:
+            self._second_look_at, self._look = NEVER, Look.SECOND
+            self._compared_until = _earlier(self._compared_until, self._look_again_since)
+            self._look_again_since = 0
+            self._compare(now)
+        elif now >= self._compare_at or doubt is Doubt.ASK:
             self._compare(now)
         match self._gaps.next(now):
-            case Wait(until):
+            case Pause(until):
                 self._read_at = until
             case Read(window):
                 self._read_at = NEVER
-                self._errands.run(
-                    "catch-up",
-                    lambda: _Delivery(read_window(self._api, window)),
-                    self._begin,
-                    lambda error: self._begin(_Delivery(Found(window, [], [], error))),
-                )
+                self._settle(now)
+                self._read(window)
         return doubt is Doubt.MUTE
+
+    def _read(self, window: Window) -> None:
+        about_now, corrected = window.since >= self._open_since, self._corrected
+        reading = self._pipeline.reading(window.since, settled=self._settled)
+        # It costs calls for each of them: not for a comparison, where master orders tell enough.
+        look, self._look = self._look, Look.COMPARISON
+        open_ = self._pipeline.unfinished() if look else None
+
+        def delivery(found: ReadResult) -> _Delivery:
+            # By the time as it was measured meanwhile.
+            measured = reading.measured(found.window.since, found.window.until)
+            handover = Handover(found.master_orders, found.orders, measured)
+            return _Delivery(found, handover, about_now, look)
+
+        self._background.run(
+            "catch-up",
+            lambda: delivery(read_window(self._api, window, corrected, open_)),
+            self._begin,
+            lambda error: self._begin(delivery(ReadResult(window, [], [], error))),
+        )
+
+    def _settle(self, now: float) -> None:
+        if now >= self._came_until + SECOND_LOOK:
+            self._settled = self._came_before
+            self._came_before, self._came_until = self._pipeline.next_text, now
+
+    def _look_twice(self, now: float) -> None:
+        self._look = max(self._look, Look.FIRST)
+        self._second_look_at = now + SECOND_LOOK
+        self._look_again_since = _earlier(self._look_again_since, self._open_since)
 
     def _compare(self, now: float) -> None:
         self._compare_at = now + (self._settings.catch_up_interval or NEVER)
-        at = time.time_ns()
+        at = round(self._api.venue_clock.now() * 1e9)
         self._gap(self._compared_until, at)
         self._compared_until = at
 
     def _gap(self, since: int, until: int) -> None:
-        since = min(since, until)  # the clock may have been set back in between
         earliest = until - LONGEST_GAP * 10**9
         if 0 < since < earliest:
             self._tell(
@@ -141,40 +223,72 @@ class Recovery:
 
     def _begin(self, delivery: _Delivery) -> None:
         self._delivery = delivery
+        if delivery.found.was_impossible:
+            self._beginning.impossible(delivery.found.window.since)
 
-    def _hand_on(self, delivery: _Delivery, now: float) -> None:
-        """A part of what was read: a large gap in one piece would hold up the socket."""
-        if events := self._pipeline.catch_up(delivery.some(), time.time_ns()):
-            # That an object can't be read says nothing about what the stream has brought.
-            delivery.events += sum(not isinstance(event, ErrorEvent) for event in events)
-            self._emit(events)
-        if not delivery.left:
-            self._delivery = None
-            self._done(delivery.found, delivery.events, now)
-
-    def _done(self, found: Found, events: int, now: float) -> None:
+    def _done(self, delivery: _Delivery, now: float) -> None:
+        found, events = delivery.found, delivery.handover.events
         if events:
             log.info(
-                "%d events of %s that the stream had not brought were read over REST",
-                events,
+                "read over REST what the stream had not brought: %s of %s",
+                format_count(events, "event"),
                 found.window,
             )
-        self._tell(self._gaps.done(found, now))
+        if found.was_impossible:
+            # A clock was set back, or was wrong when an earlier process ran.
+            self._tell(
+                GapError(
+                    "by what was noted, the stream was heard later than it is now, so a clock was "
+                    f"wrong: what happened from {found.window} is read again. What happened before "
+                    "may have been missed: look at the venue's own history"
+                )
+            )
+        if found.failure is not None:
+            self._look = max(self._look, delivery.look)
+        elif delivery.look:
+            self._tell(self._not_covered(found, delivery.look))
+        told = self._gaps.done(found, now)
+        self._tell(told)
+        if found.failure is not None:
+            self._unread = str(told)
+        elif not self._gaps.since:
+            self._pipeline.notices.settle_gap(self._unread)
         self._read_at = now  # whatever comes next, `keep_time` asks for it
         # What was read of the time before this stream opened says nothing about this stream.
-        about_now = found.window.since >= self._open_since and (events or not found.failure)
-        if self._mute is not None and about_now:
-            self._mute.answered(now, bool(events))
+        if self._stale is not None and delivery.about_now and (events or not found.failure):
+            self._stale.answered(now, bool(events))
+
+    def _not_covered(self, found: ReadResult, look: Look) -> GapError | None:
+        """What to tell the user of open orders that were asked for and not found."""
+        window = found.window if self._uncovered is None else found.window | self._uncovered
+        self._uncovered = None
+        if look is Look.FIRST:
+            self._uncovered, self._not_found = window, frozenset(found.not_covered)
+            return None
+        # REST may list late what the stream brought between the two.
+        unnamed = self._not_found - self._named
+        news = [name for name in found.not_covered if name in unnamed]
+        if not news:
+            return None
+        self._named.update(news)
+        return GapError(
+            f"whether they changed from {window} can't be read, because the venue does not "
+            f"list them or there are too many: {name_some(news)}; look at the venue's own history"
+        )
 
 
-class _Delivery:
-    """What was read, on its way; `events` counts those that it has brought so far."""
+class _Delivery(NamedTuple):
+    """What was read, on its way.
 
-    def __init__(self, found: Found) -> None:
-        self.found = found
-        self.left = deque(arranged(found.master_orders, found.orders))
-        self.events = 0
+    `about_now`: whether it is about the time since the stream opened.
+    """
 
-    def some(self) -> list[FromRest]:
-        """The next objects, which are then no longer left."""
-        return [self.left.popleft() for _ in range(min(SLICE, len(self.left)))]
+    found: ReadResult
+    handover: Handover
+    about_now: bool
+    look: Look
+
+
+def _earlier(a: int, b: int) -> int:
+    """The earlier of two times; 0 is none."""
+    return min(a, b) if a and b else a or b

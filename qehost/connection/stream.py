@@ -30,8 +30,8 @@ TLS_RECORD = 16 * 1024
 PONGS_A_READ = 16
 """Pings of one read that are answered, the last ones; RFC 6455 asks for the very last only."""
 ENDED = "the venue ended the connection without a close frame"
-FAREWELL = 1.0
-"""Seconds to get rid of a close frame when the connection is at its end anyway."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds to send the close frame of a connection that has ended."""
 
 
 def open_stream(
@@ -60,13 +60,23 @@ def open_stream(
     except ConnectError as error:
         error.address = address
         raise
+    except OSError as error:
+        raise _not_open(error, address) from None
     try:
         shake_hands(url, sock, address, deadline)
         sock.setblocking(False)
         return Stream(sock, url, max_message, send_timeout)
+    except OSError as error:
+        sock.close()
+        raise _not_open(error, address) from None
     except BaseException:
         sock.close()
         raise
+
+
+def _not_open(error: OSError, address: str) -> ConnectError:
+    """This machine has no file, no memory or no port left to give."""
+    return ConnectError(f"can't connect to {address}: {(error.strerror or str(error))}", address)
 
 
 def _take_apart(url: str) -> tuple[str, str, int, str]:
@@ -110,8 +120,8 @@ class Stream:
         self._close_sent = False
         self._cut_off: ConnectionLost | None = None  # sending failed; what has come is still read
         self._end: ConnectionLost | None = None  # nothing more can come
-        self._farewell: int | None = None  # the code to close with at the end, if any
-        self._lost: ConnectionLost | None = None  # the end, once it has been told
+        self._closing_code: int | None = None  # to close with at the end, if any
+        self._lost: ConnectionLost | None = None  # the end, once it has been raised
 
     def __repr__(self) -> str:
         return f"<Stream to {self.address}>"
@@ -136,7 +146,7 @@ class Stream:
         has been answered by then.  Call `close()` or `abort()` after it.
         """
         if self._lost:
-            raise self._lost
+            raise _raisable(self._lost)
         items: list[Item] = []
         if not self._end:
             items = self._take()
@@ -144,10 +154,10 @@ class Stream:
         if items or not self._end:
             return items
         # Only now, so that what the caller sent because of the last messages goes out before.
-        if self._farewell is not None:
-            self._send_close(self._farewell, "", FAREWELL)
+        if self._closing_code is not None:
+            self._send_close(self._closing_code, "", CLOSE_TIMEOUT)
         self._lost = self._end
-        raise self._lost
+        raise _raisable(self._lost)
 
     def _take(self) -> list[Item]:
         """Read and parse.  Notes the end if it finds it."""
@@ -155,12 +165,12 @@ class Stream:
         items = self._parser.feed(data)
         if self._parser.violation:
             self._end = self._parser.violation
-            self._farewell = self._end.close_code
+            self._closing_code = self._end.close_code
         elif self._parser.closed:
             close = items.pop()
             assert isinstance(close, Close)
             self._end = _closed_by_venue(close.code, hide_query(close.reason, self._url))
-            self._farewell = close.code
+            self._closing_code = close.code
         elif not data and not self._end:
             self._end = self._cut_off
         return items
@@ -189,8 +199,8 @@ class Stream:
     def _answer_pings(self, items: list[Item]) -> None:
         pings = [item for item in items if isinstance(item, Ping)]
         for ping in pings[-PONGS_A_READ:]:
-            # A venue that floods us with pings and does not read must not hold us up: what can't
-            # be sent at once is left out, the next ping will be answered.
+            # A venue that sends many pings and does not read must not block us: what can't be sent
+            # at once is left out, the next ping will be answered.
             if not _wait(self._sock, selectors.EVENT_WRITE, 0):
                 break
             self._send(ping.payload, ABNF.OPCODE_PONG, self._send_timeout)
@@ -198,7 +208,7 @@ class Stream:
     # --- sending -----------------------------------------------------------------------------
     #
     # Sending raises nothing.  Where it fails, or takes longer than the send time-out, that is the
-    # end of the connection, and `receive()` tells it after everything that has come before.
+    # end of the connection, and `receive()` raises it after everything that has come before.
 
     def send_text(self, text: str) -> None:
         """Send one text message."""
@@ -248,7 +258,7 @@ class Stream:
                     items += self.receive()
             self._drain(deadline)
         except OSError:
-            pass  # the time is up, or there is nobody left to be polite to
+            pass  # the time is up, or the venue has closed already
         finally:
             self.abort()
         return items
@@ -286,6 +296,12 @@ def _wait(sock: socket.socket, event: int, timeout: float) -> bool:
 def _cut(text: str, size: int) -> bytes:
     """The text in UTF-8, whole characters up to `size` bytes."""
     return text.encode()[:size].decode(errors="ignore").encode()
+
+
+def _raisable(lost: ConnectionLost) -> ConnectionLost:
+    """The same once more: one that was raised knows its frames, and by them the stream that keeps
+    it.  That ring would hold the buffer until the collector runs."""
+    return type(lost)(lost.error_message, lost.close_code)
 
 
 def _closed_by_venue(code: int, reason: str) -> ConnectionLost:

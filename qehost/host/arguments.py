@@ -1,24 +1,48 @@
-"""The hooks by number, and the arguments that an event gives to the hook of its kind."""
+"""The hooks by number, what they take, and the arguments that an event gives to its hook."""
 
 from __future__ import annotations
 
 import inspect
-import logging
+import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from qehost import hookspecs, wire
-from qehost.errors import DecodeError, from_problem
+from qehost import hookspecs
+from qehost.errors import from_problem
 from qehost.messages import ConnectedEvent, DisconnectedEvent, ErrorEvent, StatusEvent
 
-__all__ = ["HOOKS", "NAMES", "TYPED", "Values"]
+__all__ = [
+    "HOOKS",
+    "NAMES",
+    "ON_BATCH",
+    "ON_ERROR",
+    "ON_RAW_MESSAGE",
+    "ON_START",
+    "ON_STOP",
+    "ON_TICK",
+    "TYPED",
+    "MakeArguments",
+    "parameters",
+]
 
-logger = logging.getLogger("qehost.host")
+
+def parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function by name; their annotations are not evaluated.
+
+    From Python 3.14 on `inspect.signature` evaluates them, which fails where a name is imported
+    for type checkers alone.
+    """
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        return inspect.signature(function, annotation_format=Format.STRING).parameters
+    return inspect.signature(function).parameters
+
 
 HOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        name: tuple(inspect.signature(spec).parameters)
+        name: tuple(parameters(spec))
         for name, spec in vars(hookspecs).items()
         if hasattr(spec, f"{hookspecs.PROJECT}_spec")
     }
@@ -26,23 +50,18 @@ HOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Every hook and its arguments, in the order of `hookspecs.py`."""
 
 NAMES = tuple(HOOKS)
-"""A hook's number is its place in here."""
+"""A hook's number is its index in this tuple."""
 
-Values = Callable[[Any, bool], tuple[Any, ...]]
+ON_START, ON_STOP, ON_ERROR, ON_RAW_MESSAGE, ON_BATCH, ON_TICK = map(
+    NAMES.index, ("on_start", "on_stop", "on_error", "on_raw_message", "on_batch", "on_tick")
+)
+
+MakeArguments = Callable[[Any, bool], tuple[Any, ...]]
+"""From an event, and whether `detail` is wanted, to the arguments of its hook."""
 
 
 def _message(event: Any, with_detail: bool) -> tuple[Any, ...]:
-    return event.message, _detail(event) if with_detail else None, event
-
-
-def _detail(event: Any) -> Any:
-    try:
-        return wire.detail(event)
-    except DecodeError as error:
-        # Only if the journal holds another text than the event was made from.  The message itself
-        # is good, and a plugin that gets None for its detail fails where it can be seen.
-        logger.error("account %s, event %d: no detail: %s", event.account, event.seq, error)
-        return None
+    return event.message, event.detail if with_detail else None, event
 
 
 def _status(event: StatusEvent, _: bool) -> tuple[Any, ...]:
@@ -61,7 +80,7 @@ def _disconnected(event: DisconnectedEvent, _: bool) -> tuple[Any, ...]:
     return event.message.reason, event
 
 
-TYPED: Mapping[str, tuple[int, Values]] = {
+TYPED: Mapping[str, tuple[int, MakeArguments]] = {
     "master_order": (NAMES.index("on_master_order"), _message),
     "order": (NAMES.index("on_order"), _message),
     "fill": (NAMES.index("on_fill"), _message),
@@ -70,4 +89,5 @@ TYPED: Mapping[str, tuple[int, Values]] = {
     "connected": (NAMES.index("on_connected"), _connected),
     "disconnected": (NAMES.index("on_disconnected"), _disconnected),
 }
-"""By the event's kind.  `unknown` is not here: on_raw_message has had it."""
+"""By the event's kind: the number of its hook, and its arguments.  `unknown` is not here: only
+on_raw_message gets it."""

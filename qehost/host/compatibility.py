@@ -1,7 +1,7 @@
-"""Whether a plugin fits the installed qehost, as its distribution's metadata say.
+"""Whether a plugin is compatible with the installed qehost, by the metadata of its distribution.
 
-pip looks at that when a plugin is installed, and not when qehost is upgraded afterwards, nor where
-it was told to leave dependencies alone.
+pip checks that when a plugin is installed, but not when qehost is upgraded later, nor with
+--no-deps.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ OURS = re.compile(rf"{PROJECT}(?![\w.-])", re.IGNORECASE)
 
 
 def own_requirements(requires: Iterable[str]) -> Iterator[str]:
-    """Those among a distribution's requirements (`Requires-Dist`) that are about qehost."""
+    """Those of a distribution's requirements (`Requires-Dist`) that are about qehost."""
     return (each for each in requires if OURS.match(each))
 
 
 def unmet(requires: Iterable[str], installed: str | None = None) -> str:
     """Why a plugin with these requirements can't be used with this version, or `""`.
 
-    `installed` is a version of qehost; left out, the installed one.  A requirement that can't be
-    read, or that holds for another Python or platform, keeps nothing out.
+    `installed` is a version of qehost, by default the installed one.  A requirement that can't be
+    parsed, or is for another Python or platform, is ignored.
     """
     requires = tuple(requires)
     if not requires:
         return ""
-    # Only here: the command line looks for plugins without loading any.
+    # Imported here, since the command line finds plugins without loading any.
     from packaging.requirements import InvalidRequirement, Requirement
 
     if installed is None:
@@ -41,7 +41,7 @@ def unmet(requires: Iterable[str], installed: str | None = None) -> str:
             needed = Requirement(text)
         except InvalidRequirement:
             continue
-        # `extra` is what somebody chose when installing, and pip does not write it down.
+        # pip does not record which extras were chosen at the installation.
         if needed.marker is not None and not needed.marker.evaluate({"extra": ""}):
             continue
         if not needed.specifier.contains(installed, prereleases=True):

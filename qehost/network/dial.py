@@ -23,6 +23,8 @@ from qehost.network.proxy import Proxy, ProxyRefusal, Unreachable, host_port
 
 __all__ = ["dial", "tls_context"]
 
+NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says of an answer in plain text."""
 HEAD_START = 0.25
 """Seconds that an address has for itself before the next one is tried as well (RFC 8305)."""
 
@@ -54,8 +56,8 @@ def tls_context(ca_file: str = "", client_cert: str = "", client_key: str = "") 
             mistakes.append(f"{files}: {_file_trouble(error)}")
         except _Encrypted:
             mistakes.append(
-                f"client_key {client_key or client_cert}: is encrypted, and nobody is there to "
-                "type its password; store it unencrypted in a file that only qehost can read"
+                f"client_key {client_key or client_cert}: is encrypted, and its password "
+                "can't be asked for; store it unencrypted in a file that only qehost can read"
             )
     if mistakes:
         raise ConfigError(mistakes)
@@ -206,7 +208,7 @@ def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 def _begin(family: int, address: Any, selector: selectors.BaseSelector) -> None:
-    """Start to connect; the selector says when that has come to an end."""
+    """Start to connect; the selector reports when that has succeeded or failed."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -241,8 +243,10 @@ def _through(proxy: Proxy, host: str, port: int, deadline: Deadline) -> socket.s
                 return sock
             except (ProxyRefusal, EOFError, OSError, UnicodeError) as error:
                 sock.close()
+                # Its frames refer to `failures`, and the ring would stay until the collector runs.
+                error.__traceback__ = None
                 failures[_refusal(error, host_port(host, port), deadline)] = error
-                # Whoever knows no IPv6 may say so by hanging up.
+                # A proxy without IPv6 may end the connection in place of an answer.
                 if not isinstance(error, Unreachable | EOFError | ConnectionError):
                     break
             except BaseException:
@@ -273,13 +277,20 @@ def _start_tls(
         sock.settimeout(deadline.left())
         return context.wrap_socket(sock, server_hostname=host)
     except TimeoutError:
-        raise _Failed(f"no TLS with {address} within {deadline.seconds:g} s") from None
+        raise _Failed(
+            f"no TLS with {address} within {deadline.seconds:g} s: does it speak TLS on this port, "
+            "or is it http:// or ws://?"
+        ) from None
     except ssl.SSLCertVerificationError as error:
         raise _Failed(
             f"the certificate of {address} is not accepted ({error.verify_message}): if it comes "
             "from an authority of your own, name that in ca_file; else check address and clock"
         ) from error
     except ssl.SSLError as error:
+        if error.reason in NO_TLS:
+            raise _Failed(
+                f"{address} does not speak TLS on this port: is it http:// or ws:// there?"
+            ) from error
         raise _Failed(
             f"TLS with {address} failed ({error.reason or error}): does it speak TLS 1.2 or later "
             "on this port, and does it want a client_cert?"

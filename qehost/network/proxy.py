@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from qehost.network.deadline import BoundedSocket
-from qehost.network.httphead import parse_head, read_head
+from qehost.network.http_head import parse_head, read_head
 
 __all__ = [
     "Proxy",

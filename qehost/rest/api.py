@@ -4,39 +4,49 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import Any
 
-from qehost.errors import APIError, ParameterArgumentError, ParameterValueError, ServerError
+import msgspec
+
+from qehost.errors import ParameterArgumentError, ParameterValueError
 from qehost.rest.calls import Calls
-from qehost.rest.credentials import Credentials, remember
-from qehost.rest.documented import Documented
+from qehost.rest.clock import VenueClock
+from qehost.rest.exchange_accounts import ExchangeAccounts
 from qehost.rest.http import Http
-from qehost.rest.pages import pages
-from qehost.rest.parameters import (
-    MAX_PAGE_SIZE,
-    Exact,
-    When,
-    id_list,
-    page_query,
-    rfc3339,
-    seconds,
-    update_body,
-)
-from qehost.rest.paths import LISTEN_KEY, MASTER_ORDERS, ORDER_FILLS, order_path
-from qehost.rest.replies import Answer, BatchCancelReply, ListenKey, Page
+from qehost.rest.orders import Orders
+from qehost.rest.parameters import checked, seconds
+from qehost.rest.requests import Requests
 from qehost.rest.retries import Retries
-from qehost.secret import Secret, hiding_arguments, without_keys
-from qehost.signing import hmac_signer, key_signer
+from qehost.rest.signing import hmac_signer, key_signer
+from qehost.rest.trading_v1 import TradingV1
+from qehost.secret import Secret, hiding_arguments
 
-__all__ = ["API"]
+__all__ = ["API", "Credentials", "credentials_of"]
 
 DEFAULT_URL = "https://api.quantumexecute.com"
 DEFAULT_TIMEOUT = 10.0  # seconds
 
 
-class API(Documented):
-    """The venue's REST interface, with the documented constructor.
+class Credentials(msgspec.Struct, frozen=True):
+    """What an `API` was given, for what acts beside it.
+
+    `rest_url` is the base URL; None and `""` are what was not given.
+    """
+
+    api_key: Secret | None = None
+    api_secret: Secret | None = None
+    private_key: Secret | None = None
+    private_key_pass: Secret | None = None
+    rest_url: str = ""
+    proxy: Secret = Secret("")
+
+
+class API(Orders, TradingV1, ExchangeAccounts, Requests):
+    """The venue's REST interface, with the documented constructor, names and parameters.
+
+    It has the methods of the venue's `User`, `Pub` and `Status`.
 
     Args:
         api_key: sent in the header of every call.
@@ -45,8 +55,7 @@ class API(Documented):
         timeout: seconds for one try as a whole, from DNS to the last byte; of a pair (to connect,
             to read) the sum counts.
         proxies: `{"https": "http://user:password@host:port"}`; without it the environment's.
-        show_limit_usage, show_header: `query` and the `sign_…` methods return
-            `{"limit_usage": …, "header": …, "data": …}` for an answer outside the venue's envelope.
+        show_limit_usage, show_header: see `Requests`.
         time_unit: `"millisecond"` or `"microsecond"`, sent along as a header.
         private_key: RSA or Ed25519, as PEM text; signs in place of the secret.
         private_key_pass: its passphrase.
@@ -55,6 +64,9 @@ class API(Documented):
             `"none"`.
         retries: how calls that are safe to repeat are repeated.
         clock: this machine's time in epoch seconds.
+
+    A `Secret` may stand wherever one of them is a secret.  An `API` belongs to the process that
+    made it: in a fork every call raises `TransportError`.
     """
 
     _address = ""
@@ -63,82 +75,88 @@ class API(Documented):
     @hiding_arguments
     def __init__(
         self,
-        api_key: str | None = None,
-        api_secret: str | None = None,
+        api_key: str | Secret | None = None,
+        api_secret: str | Secret | None = None,
         base_url: str | None = None,
         timeout: float | tuple[float, float] | None = None,
         proxies: Mapping[str, str] | None = None,
         show_limit_usage: bool = False,
         show_header: bool = False,
         time_unit: str | None = None,
-        private_key: str | None = None,
-        private_key_pass: str | None = None,
+        private_key: str | Secret | None = None,
+        private_key_pass: str | Secret | None = None,
         *,
         ssl_context: ssl.SSLContext | None = None,
-        proxy: str = "",
+        proxy: str | Secret = "",
         retries: Retries | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.base_url = (base_url or DEFAULT_URL).rstrip("/")
-        headers = {"Content-Type": "application/json;charset=utf-8"}
-        if api_key:
-            if not (api_key.isascii() and api_key.isprintable()):
+        given = Credentials(
+            api_key=_secret(api_key),
+            api_secret=_secret(api_secret),
+            private_key=_secret(private_key),
+            private_key_pass=_secret(private_key_pass),
+            rest_url=self.base_url,
+            proxy=_secret(proxy or (proxies or {}).get(self.base_url.partition(":")[0]))
+            or Secret(""),
+        )
+        if given.api_key:
+            text = given.api_key.reveal()
+            if not (text.isascii() and text.isprintable()):
                 raise ParameterArgumentError(
                     "api_key holds a character that no key has: a line break, perhaps?"
                 )
-            headers["X-MBX-APIKEY"] = api_key
+        headers = {"Content-Type": "application/json;charset=utf-8"}
         if time_unit is not None:
             if time_unit.lower() not in ("millisecond", "microsecond"):
                 raise ParameterValueError([time_unit])
             headers["X-MBX-TIME-UNIT"] = time_unit
 
         sign = None
-        if private_key:
-            sign = key_signer(private_key, private_key_pass)
-        elif api_secret:
-            sign = hmac_signer(api_secret)
-        self.has_credentials = bool(api_key and sign)
+        if given.private_key:
+            sign = key_signer(given.private_key, given.private_key_pass)
+        elif given.api_secret:
+            sign = hmac_signer(given.api_secret)
+        self.has_credentials = bool(given.api_key and sign)
         """Whether signed calls are possible."""
 
-        scheme = self.base_url.partition(":")[0]
-        chosen = proxy or (proxies or {}).get(scheme, "")
         http = Http(
             self.base_url,
             headers,
+            api_key=given.api_key,
             timeout=seconds(timeout, DEFAULT_TIMEOUT),
             ssl_context=ssl_context,
-            proxy=chosen,
+            proxy=given.proxy,
         )
         self._address = http.address
-        calls = Calls(
-            http,
-            sign if self.has_credentials else None,
-            # A short one would blot out ordinary words; the venue's are long.
-            [text for text in (api_key, api_secret) if text and len(text) >= 6],
-            retries or Retries(),
-            clock,
-        )
+        # A function, so that `vars()` of an API shows nothing that was given.
+        self._credentials: Callable[[], Credentials] = lambda: given
+        calls = Calls(http, sign if self.has_credentials else None, retries or Retries(), clock)
         super().__init__(calls, show_limit_usage, show_header)
-        remember(
-            self,
-            Credentials(
-                api_key=_secret(api_key),
-                api_secret=_secret(api_secret),
-                private_key=_secret(private_key),
-                private_key_pass=_secret(private_key_pass),
-                rest_url=self.base_url,
-                proxy=Secret(chosen),
-            ),
-        )
 
     def __repr__(self) -> str:
         return f"API(base_url={self._address!r})"
 
+    def logged_as(self, caller: Callable[[], str]) -> API:
+        """The same client, with the same connections, whose actions are logged as those of
+        `caller()`.  To close one is to close both."""
+        api = copy(self)
+        api._calls = self._calls.logged_as(caller)
+        return api
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one try as a whole.  May be set."""
+        return self._calls.http.timeout
+
+    @timeout.setter
+    def timeout(self, value: float | tuple[float, float] | None) -> None:
+        self._calls.http.timeout = seconds(value, DEFAULT_TIMEOUT)
+
     def close(self) -> None:
         """End what is under way in other threads with a `TransportError`; refuse new calls."""
         self._calls.http.close()
-
-    # --- public ---------------------------------------------------------------------------------
 
     def ping(self) -> None:
         """Return if the venue answers."""
@@ -148,218 +166,52 @@ class API(Documented):
         """The venue's time, in epoch milliseconds."""
         return self._calls.call("GET", "/timestamp").whole("serverTimeMilli")
 
+    def trading_pairs(self, **params: Any) -> Any:
+        """One page of what can be traded: items, total, page, pageSize.  `exchange`, `marketType`
+        (SPOT, PERP) and `isCoin` (coin-margined contracts) choose."""
+        return self.query("/pub/trading-pairs", checked(params))
+
+    def trading_pairs_v2(self, **params: Any) -> Any:
+        """All that can be traded: items.  Chosen as in `trading_pairs`, but without pages."""
+        return self.query("/pub/v2/trading-pairs", checked(params))
+
     def clock_offset(self) -> float:
         """Seconds that this machine's clock is behind the venue's; negative where it is ahead.
 
-        Measured once, and again when the venue refuses a timestamp; 0 while it can't be measured.
+        Measured every ten minutes, when a clock was set, and when the venue refuses a signed call;
+        0 while it can't be measured.
         """
+        self._calls.http.check_process()
         self._calls.clock.now_ms()
         return self._calls.clock.offset
 
-    # --- listen key -----------------------------------------------------------------------------
-
-    def create_listen_key(self, version: Literal["v2", "v1"] = "v2") -> ListenKey:
-        """Make a listen key.  **This ends the user's key from before**, and its connection.
-
-        Never repeated by itself.  If the answer is lost, the old key may have ended nevertheless;
-        calling again is right, because the last key that was made is the one that counts.
-        """
-        if version not in LISTEN_KEY:
-            raise ParameterValueError([version])
-        answer = self._calls.call("POST", LISTEN_KEY[version], signed=True)
-        reply = _accepted(answer, lambda text: without_keys(self._calls.hide(text)))
-        try:
-            expire_at = int(reply.get("expireAt") or 0)
-        except (TypeError, ValueError, OverflowError):
-            expire_at = 0
-        return ListenKey(str(answer.field("listenKey")), expire_at)
-
-    # --- master orders and order fills ----------------------------------------------------------
-
-    def master_orders(
-        self,
-        *,
-        page: int = 1,
-        page_size: int = MAX_PAGE_SIZE,
-        status: Literal["NEW", "COMPLETED"] | None = None,
-        exchange: str | None = None,
-        symbol: str | None = None,
-        algorithm: str | None = None,
-        api_key_id: str | None = None,
-        start_time: When | None = None,
-        end_time: When | None = None,
-        master_order_id: str | None = None,
-    ) -> Page:
-        """One page of the master orders.
-
-        `status` is `NEW` for all that still run and `COMPLETED` for all that don't, whatever their
-        own status says; for any other the venue finds nothing.  `page` counts from 1, `page_size`
-        goes up to 100.
-        """
-        if status not in (None, "NEW", "COMPLETED"):
-            raise ParameterValueError([status])
-        filters = {
-            "status": status,
-            "exchange": exchange,
-            "symbol": symbol,
-            "algorithm": algorithm,
-            "apiKeyId": api_key_id,
-            "startTime": rfc3339("start_time", start_time),
-            "endTime": rfc3339("end_time", end_time),
-            "masterOrderId": master_order_id,
-        }
-        return self._page(MASTER_ORDERS, page, page_size, filters)
-
-    def master_order_pages(self, *, max_pages: int | None = None, **filters: Any) -> Iterator[Page]:
-        """All master orders, page by page, each once even where they shift while being read.
-
-        Takes what `master_orders` takes, but `page`.  Raises `IncompleteList` after the last page,
-        if the venue counts more than it gave, or if there are more than `max_pages`.
-        """
-        return pages(
-            lambda page: self.master_orders(page=page, **filters),
-            lambda item: item.get("masterOrderId", ""),
-            max_pages,
-        )
-
-    def master_order(self, master_order_id: str) -> dict[str, Any]:
-        """One master order, by the venue's id: the venue's V2 object."""
-        return self._object(order_path("master_order_id", master_order_id))
-
-    def master_order_by_client_order_id(self, client_order_id: str) -> dict[str, Any]:
-        """One master order, by the id that its maker gave it: the venue's V2 object."""
-        return self._object(order_path("client_order_id", client_order_id, "/by-client-order-id"))
-
-    def order_fills(
-        self,
-        *,
-        page: int = 1,
-        page_size: int = MAX_PAGE_SIZE,
-        master_order_id: str | None = None,
-        order_id: str | None = None,
-        client_order_id: str | None = None,
-        symbol: str | None = None,
-        status: str | None = None,
-        start_time: When | None = None,
-        end_time: When | None = None,
-    ) -> Page:
-        """One page of the child orders with their fills.  `order_id` is the exchange's."""
-        filters = {
-            "masterOrderId": master_order_id,
-            "orderId": order_id,
-            "clientOrderId": client_order_id,
-            "symbol": symbol,
-            "status": status,
-            "startTime": rfc3339("start_time", start_time),
-            "endTime": rfc3339("end_time", end_time),
-        }
-        return self._page(ORDER_FILLS, page, page_size, filters)
-
-    def order_fill_pages(self, *, max_pages: int | None = None, **filters: Any) -> Iterator[Page]:
-        """All child orders, page by page, as `master_order_pages`."""
-        return pages(
-            lambda page: self.order_fills(page=page, **filters),
-            lambda item: item.get("id", ""),
-            max_pages,
-        )
-
-    # --- actions --------------------------------------------------------------------------------
-
-    def pause_master_order(self, master_order_id: str) -> str:
-        """Pause a running master order.  Returns the venue's message, often `""`.
-
-        This and the other actions return when the venue has accepted them.  A refusal raises
-        `APIError`, also one that comes as `success: false`.
-        """
-        return self._act(order_path("master_order_id", master_order_id, after="/pause"), {})
-
-    def resume_master_order(self, master_order_id: str) -> str:
-        """Let a paused master order go on."""
-        return self._act(order_path("master_order_id", master_order_id, after="/resume"), {})
-
-    def cancel_master_order(self, master_order_id: str, reason: str | None = None) -> str:
-        """Cancel a master order."""
-        path = order_path("master_order_id", master_order_id, after="/cancel")
-        return self._act(path, {"reason": reason})
-
-    def update_master_order(
-        self,
-        master_order_id: str,
-        *,
-        execution_duration_seconds: int | None = None,
-        total_quantity: Exact | None = None,
-        order_notional: Exact | None = None,
-        up_tolerance: Exact | None = None,
-        low_tolerance: Exact | None = None,
-        maker_rate_limit: Exact | None = None,
-        pov_limit: Exact | None = None,
-        pov_min_limit: Exact | None = None,
-        worst_price: Exact | None = None,
-        enable_make: bool | None = None,
-        strict_up_bound: bool | None = None,
-        tail_order_protection: bool | None = None,
-        must_complete: bool | None = None,
-    ) -> str:
-        """Change a running master order; what is left out stays as it is.
-
-        Decimals reach the venue digit for digit; a float is refused.  The duration is more than 10
-        seconds.  A `worst_price` of -1 means none.
-        """
-        fields = {
-            "execution_duration_seconds": execution_duration_seconds,
-            "total_quantity": total_quantity,
-            "order_notional": order_notional,
-            "up_tolerance": up_tolerance,
-            "low_tolerance": low_tolerance,
-            "maker_rate_limit": maker_rate_limit,
-            "pov_limit": pov_limit,
-            "pov_min_limit": pov_min_limit,
-            "worst_price": worst_price,
-            "enable_make": enable_make,
-            "strict_up_bound": strict_up_bound,
-            "tail_order_protection": tail_order_protection,
-            "must_complete": must_complete,
-        }
-        path = order_path("master_order_id", master_order_id, after="/update")
-        return self._act(path, update_body(fields))
-
-    def batch_cancel_master_orders(
-        self, master_order_ids: Iterable[str], reason: str | None = None
-    ) -> BatchCancelReply:
-        """Cancel several master orders.  Those in the reply's `failed_orders` still run."""
-        ids = id_list("master_order_ids", master_order_ids)
-        body = {"masterOrderIds": ids, "reason": reason}
-        answer = self._calls.call("PUT", f"{MASTER_ORDERS}/batch-cancel", body=body, signed=True)
-        return BatchCancelReply.of(answer)
-
-    # --------------------------------------------------------------------------------------------
-
-    def _page(self, path: str, page: int, page_size: int, filters: dict[str, Any]) -> Page:
-        query = page_query(page, page_size, filters)
-        return Page.of(self._calls.call("GET", path, query, signed=True), page, page_size)
-
-    def _object(self, path: str) -> dict[str, Any]:
-        answer = self._calls.call("GET", path, signed=True)
-        value = answer.value()
-        if not isinstance(value, dict):
-            raise ServerError(answer.status, "the answer is no object")
-        return value
-
-    def _act(self, path: str, body: Mapping[str, Any]) -> str:
-        answer = self._calls.call("PUT", path, body=body, signed=True)
-        reply = _accepted(answer, self._calls.hide)
-        return str(reply.get("message") or "")
+    @property
+    def venue_clock(self) -> VenueClock:
+        """The venue's time."""
+        return self._calls.clock
 
 
-def _secret(text: str | None) -> Secret | None:
-    return Secret(text) if text else None
+def credentials_of(client: object) -> Credentials:
+    """Of an `API`, or of a client of another library that has them as attributes, as the venue's
+    own has: api_key, api_secret, private_key, private_key_pass, base_url."""
+    if isinstance(client, API):
+        return client._credentials()
+    return Credentials(
+        api_key=_secret(getattr(client, "api_key", None)),
+        api_secret=_secret(getattr(client, "api_secret", None)),
+        private_key=_secret(getattr(client, "private_key", None)),
+        private_key_pass=_secret(getattr(client, "private_key_pass", None)),
+        rest_url=str(getattr(client, "base_url", None) or ""),
+    )
 
 
-def _accepted(answer: Answer, clean: Callable[[str], str]) -> dict[str, Any]:
-    """The reply of an action.  `success: false` is a refusal, whatever the envelope says."""
-    value = answer.value()
-    reply: dict[str, Any] = value if isinstance(value, dict) else {}
-    if reply.get("success") in (False, "false"):
-        message = str(reply.get("message") or "no reason was given")
-        raise APIError(200, "not successful", clean(message))
-    return reply
+def _secret(value: Any) -> Secret | None:
+    match value:
+        case Secret() if value:
+            return value
+        case bytes() if value:
+            return Secret(value.decode())
+        case str() if value:
+            return Secret(value)
+        case _:
+            return None

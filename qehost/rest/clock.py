@@ -1,4 +1,9 @@
-"""The venue's time: this machine's clock, put right by what `/timestamp` says."""
+"""The venue's time, as its `/timestamp` says, and the monotonic clock since then.
+
+This machine's clock may be wrong, and may be set while the program runs; so may the venue's.  The
+monotonic clock can't be set, but it stands still while the machine sleeps.  So the venue's time is
+measured again whenever this machine's two clocks no longer agree, and every ten minutes.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +13,28 @@ import time
 from collections.abc import Callable
 
 from qehost.errors import Error
+from qehost.rest.http import ApiClosed
 
 __all__ = ["VenueClock"]
 
 SLOW_ANSWER = 1.0
-"""Seconds.  Half of a longer round trip says little; a second measurement is then worth its cost:
-the first one may have opened the connection."""
+"""Seconds.  After a longer round trip the clock is measured once more: half of it may be the error,
+and the first one may have included connecting."""
 
 RETRY_AFTER = 60.0
 """Seconds before a measurement that failed is tried again.  Signed calls go on without it."""
+
+MEASURE_EVERY = 600.0
+"""Seconds; the venue's clock may be set, too."""
+
+STEP = 1.0
+"""Seconds; a larger difference was not measured badly, but means that a clock was set."""
 
 log = logging.getLogger("qehost.rest")
 
 
 class VenueClock:
-    """The venue's time in epoch milliseconds, measured when it is first needed.  Thread-safe.
+    """Measured when it is first needed.  Thread-safe.
 
     `read` asks the venue (epoch ms) and may raise an `Error`; `clock` is this machine's time in
     epoch seconds.
@@ -32,55 +44,120 @@ class VenueClock:
         self._read = read
         self._clock = clock
         self._lock = threading.Lock()
-        self._next_try = 0.0  # on the monotonic clock; infinity once measured
+        self._measured: tuple[float, float] | None = None  # the venue's time, the monotonic clock's
+        self._measure_at = 0.0  # on the monotonic clock
+        self._has_failed = False
+        self._difference: float | None = None  # between this machine's two clocks
+        self._told = 0.0  # the offset that is in the log
         self.offset = 0.0
         """Seconds that this machine's clock is behind the venue's; negative where it is ahead."""
+        self.jumped = 0.0
+        """Seconds by which measurements have corrected `now` so far, forwards and backwards added
+        up: a time that was noted before may be wrong by so much."""
+        self.set_back = 0.0
+        """Seconds by which the venue's own clock was set back, in all steps together."""
+        self.was_ahead = 0.0
+        """Seconds by which the venue's clock was ahead of what was expected of it."""
+        self._expected: float | None = None  # the first offset
 
-    def start_afresh(self) -> None:
-        """For a fork: another thread of its parent may have been measuring."""
-        self._lock = threading.Lock()
+    def expect(self, offset: float) -> None:
+        """An earlier process measured this offset.
+
+        Where it is less now, the venue's clock was set back meanwhile, or this machine's forward,
+        which can't be told apart: it is taken for the former.
+        """
+        self._expected = offset
+
+    def now(self) -> float:
+        """The venue's time in epoch seconds.  Never asks the venue."""
+        return self.at(time.monotonic())
+
+    def at(self, monotonic: float) -> float:
+        """The venue's time in epoch seconds when the monotonic clock shows, or showed, this."""
+        if self._measured is None:
+            return self._clock()
+        venue, then = self._measured
+        return venue + monotonic - then
 
     def now_ms(self) -> int:
-        """The venue's time now.  Asks the venue only if that was not done yet."""
-        if time.monotonic() >= self._next_try:
+        """The venue's time in epoch milliseconds.  Asks the venue if there is reason to."""
+        if self._is_due():
             with self._lock:
-                if time.monotonic() >= self._next_try:
+                if self._is_due():
                     self._try()
-        return int((self._clock() + self.offset) * 1000)
+        return int(self.now() * 1000)
+
+    def reachable(self) -> bool:
+        """The venue was reached: a measurement that failed is due at once.  Whether one is."""
+        if self._has_failed:
+            self._measure_at = 0.0
+        return self._has_failed
 
     def measure(self) -> None:
-        """Ask the venue again, because it refused a timestamp.
+        """Ask the venue now.
 
         Raises:
-            Error: what `read` raised; the offset stays as it was.
+            Error: what `read` raised; everything stays as it was.
         """
         with self._lock:
             self._measure()
+
+    def _is_due(self) -> bool:
+        at = time.monotonic()
+        if at >= self._measure_at:
+            return True
+        # A clock was set, or the machine slept.
+        return self._difference is not None and (abs(self._clock() - at - self._difference) > STEP)
 
     def _try(self) -> None:
         try:
             self._measure()
         except Error as error:
             # Most clocks are right, so the signed call may well succeed.
-            self._next_try = time.monotonic() + RETRY_AFTER
-            log.warning("the venue's time is unknown, this machine's is used: %s", error)
+            at = time.monotonic()
+            self._measure_at = at + RETRY_AFTER
+            self._has_failed = True
+            self._difference = self._clock() - at
+            if not isinstance(error, ApiClosed):
+                log.warning("the venue's time can't be measured: %s", error)
 
     def _measure(self) -> None:
-        round_trip, offset = self._sample()
-        if round_trip > SLOW_ANSWER:
-            round_trip, offset = min((round_trip, offset), self._sample())
-        self.offset = offset
-        self._next_try = float("inf")
-        level = logging.WARNING if abs(offset) >= 1 else logging.DEBUG
-        log.log(level, "%s (round trip %.0f ms)", self.words(), round_trip * 1000)
+        sample = self._sample()
+        if sample[0] > SLOW_ANSWER:
+            sample = min(sample, self._sample())
+        round_trip, venue, at = sample
+        correction = venue - self.at(at)
+        if abs(correction) >= STEP:
+            self.jumped += abs(correction)
+            # The monotonic clock is never ahead: it may stand still, but can't be set.
+            if correction < 0 and self._measured is not None:
+                self.set_back -= correction
+        if self._measured is None and self._expected is not None:
+            less = self._expected - (venue - self._clock())
+            self.set_back += less if less >= STEP else 0.0
+            self.was_ahead = -less if less <= -STEP else 0.0
+        self._measured = venue, at
+        self._measure_at = at + MEASURE_EVERY
+        self._has_failed = False
+        clock = self._clock()
+        self._difference = clock - at
+        self.offset = venue - clock
+        news = abs(self.offset - self._told) >= STEP
+        self._told = self.offset if news else self._told
+        log.log(
+            logging.WARNING if news else logging.DEBUG,
+            "%s (round trip %.0f ms)",
+            self.words(),
+            round_trip * 1000,
+        )
 
-    def _sample(self) -> tuple[float, float]:
-        """Seconds of the round trip, and the offset it gives."""
+    def _sample(self) -> tuple[float, float, float]:
+        """Seconds of the round trip; the venue's time and the monotonic clock's at its end."""
         started = time.monotonic()
         venue = self._read() / 1000
-        round_trip = time.monotonic() - started
+        at = time.monotonic()
         # The venue read its clock about half-way between the question and the answer.
-        return round_trip, venue - (self._clock() - round_trip / 2)
+        return at - started, venue + (at - started) / 2, at
 
     def words(self) -> str:
         """How far the clock is off, for people."""

@@ -1,12 +1,14 @@
 """One HTTP request and its answer, under one deadline, with no secret left behind.
 
-A thin shell around urllib3's connection pool.  It adds what that lacks:
+The standard library's `http.client` reads the answers.  Connecting, keeping connections and
+deadlines are done here, because
 
-* the deadline holds for the whole: a peer that dribbles its answer byte by byte can't stretch it;
+* the deadline holds for the whole: a peer that sends its answer byte by byte can't stretch it;
 * connections are dialled as the stream's are: the same proxies, the same TLS, the same errors;
-* the signed query travels beside the URL and joins it on the wire alone, so urllib3's log lines and
-  exceptions, which hold the URL, never hold the signature;
-* `close()` ends requests that are under way in other threads.
+* a connection that was idle for long is not used again: a NAT on the way may have forgotten it, and
+  what is sent on it gets no answer;
+* `close()` ends requests that are under way in other threads;
+* neither a log line nor an error, nor a frame that an error leads to, holds the signed query.
 """
 
 from __future__ import annotations
@@ -15,28 +17,27 @@ import contextlib
 import http.client
 import io
 import logging
+import os
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from importlib.metadata import version
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
-from weakref import WeakSet
+from typing import Any, cast
+from urllib.parse import quote, unquote, urlsplit
+from weakref import finalize
 
 import msgspec
-import urllib3
-from urllib3.connection import HTTPConnection
 
 from qehost.errors import ConnectError, ParameterArgumentError, TransportError
 from qehost.network.deadline import Deadline
 from qehost.network.dial import dial, tls_context
-from qehost.network.proxy import choose_proxy
-from qehost.secret import without_credentials
+from qehost.network.proxy import choose_proxy, host_port
+from qehost.network.user_agent import user_agent
+from qehost.secret import Secret, without_credentials
 
-__all__ = ["Http", "Reply"]
+__all__ = ["ApiClosed", "Http", "HttpReply"]
 
 MAX_ANSWER = 16 * 2**20
 """Bytes.  The largest page is a few hundred KB; more is not an answer of the venue."""
@@ -44,15 +45,18 @@ MAX_ANSWER = 16 * 2**20
 KEPT = 16
 """How many idle connections are kept to be used again."""
 
-QUERY = "qehost-query"
-"""The name under which the query travels to the connection; it never reaches the wire."""
+IDLE = 30.0
+"""Seconds.  A connection that was idle for longer is not used again."""
 
-Dial: TypeAlias = Callable[[str, int, Deadline], socket.socket]
+KEEP_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""Seconds, seconds, and how often the system asks before it takes the other side for dead."""
+
+NO_QUERY = Secret("")
 
 log = logging.getLogger("qehost.rest")
 
 
-class Reply(msgspec.Struct, frozen=True):
+class HttpReply(msgspec.Struct, frozen=True):
     """What came back: the HTTP status, the headers (names in lower case) and the body."""
 
     status: int
@@ -60,10 +64,15 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class ApiClosed(TransportError):
+    """`close` was called: that is no trouble, and nothing is tried again."""
+
+
 class Http:
     """Sends requests to one host.  Thread-safe; connections are kept and used again.
 
-    `proxy` is as in the settings: a URL, `""` for the environment's, `"none"` for none at all.
+    `headers` are sent with each request, and `api_key` as one more.  `timeout`, in seconds, may be
+    changed.  `proxy` is as in the settings: a URL, `""` for the environment's, `"none"` for none.
     """
 
     def __init__(
@@ -71,9 +80,10 @@ class Http:
         base_url: str,
         headers: Mapping[str, str],
         *,
+        api_key: Secret | None = None,
         timeout: float,
         ssl_context: ssl.SSLContext | None = None,
-        proxy: str = "",
+        proxy: Secret,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.query:
@@ -81,241 +91,233 @@ class Http:
                 f"{without_credentials(base_url)!r} is no base URL: write it as https://HOST/PREFIX"
             )
         default_port = 443 if parts.scheme == "https" else 80
-        port = parts.port or default_port
+        host, port = parts.hostname, parts.port or default_port
         try:
-            chosen = choose_proxy(proxy, parts.scheme, parts.hostname, port)
+            name = host if host.isascii() else host.encode("idna").decode()
+            chosen = choose_proxy(proxy.reveal(), parts.scheme, host, port)
         except ValueError as error:
-            raise ParameterArgumentError(f"proxy: {error}") from None
+            raise ParameterArgumentError(f"base_url or proxy: {error}") from None
         tls = (ssl_context or tls_context()) if parts.scheme == "https" else None
         self.address = without_credentials(base_url).rstrip("/")
         self.timeout = timeout
         self._prefix = parts.path.rstrip("/")
-        fixed = {"User-Agent": f"qehost/{version('qehost')}", **headers}
-        # Functions, as no attribute may lead to the API key or the proxy's password.
-        self._headers: Callable[[str], dict[str, str]] = lambda query: {**fixed, QUERY: query}
-        address = (parts.hostname, port, default_port)
-        self._new_pool = partial(
-            _pool,
-            *address,
-            lambda host, port, deadline: dial(host, port, deadline, proxy=chosen, tls=tls),
+        self._headers = {
+            "Host": host_port(name, port).removesuffix(f":{default_port}"),
+            "User-Agent": user_agent(),
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        self._api_key = api_key
+        # A function, as no attribute may lead to the proxy's password.
+        self._dial: Callable[[Deadline], socket.socket] = lambda deadline: dial(
+            host, port, deadline, proxy=chosen, tls=tls
         )
-        self._live: WeakSet[_Connection] = WeakSet()
-        self._lock = threading.Lock()
+        self._idle: list[tuple[float, socket.socket]] = []  # since when, the longest first
+        self._busy: set[socket.socket] = set()
+        self._lock = threading.Lock()  # of the two
         self._closed = threading.Event()
-        self._pool = self._new_pool(self._opened)
+        self._process = os.getpid()
+        # For who never calls `close()`, as programs for the venue's client don't.
+        finalize(self, _close_all, self._idle)
 
-    def start_afresh(self) -> None:
-        """For a fork: on its parent's connections it would read the parent's answers, and a lock
-        that another thread held at that moment is held for ever."""
-        idle = self._pool.pool
-        if idle is not None:
-            connections = list(idle.queue)
-            idle.__init__(KEPT)  # type: ignore[misc]  # its locks, too
-            for connection in connections:
-                if connection is not None:
-                    connection.close()  # the fork's copy of the socket
-        closed, self._closed = self._closed.is_set(), threading.Event()
-        if closed:
-            self._closed.set()
-        self._live = WeakSet()
-        self._lock = threading.Lock()
-        self._pool = self._new_pool(self._opened)
-
-    def send(self, method: str, path: str, query: str = "", body: str | None = None) -> Reply:
+    def send(
+        self, method: str, path: str, query: Secret = NO_QUERY, body: str | None = None
+    ) -> HttpReply:
         """One request, one answer.
 
         Raises:
             TransportError: no whole answer within `timeout` seconds.
         """
-        if not path.startswith("/") or "?" in path:
-            # What stands behind a question mark would not be signed, and would be logged.
-            raise ParameterArgumentError(
-                "url_path must begin with / and hold no parameters: those go into the payload"
-            )
+        _check_path(path)
         where = f"{method} {self.address}{path}"
-        if self._closed.is_set():
-            raise TransportError(f"{where}: this API is closed", self.address + path)
         started = time.monotonic()
-        response: urllib3.BaseHTTPResponse | None = None
+        reply = None
         try:
-            response = self._pool.urlopen(
-                method,
-                self._prefix + path,
-                body=None if body is None else body.encode(),
-                headers=self._headers(query),
-                timeout=urllib3.Timeout(total=self.timeout),
-                retries=False,
-                redirect=False,
-                preload_content=False,
+            reply = self._exchange(method, path, query, body, Deadline(self.timeout))
+        except (ConnectError, http.client.HTTPException, OSError) as error:
+            failure = self._words(method, error)
+        if reply is None:
+            # Out here: to the error in there, and so to the frames that it leads to, belong the
+            # headers and the signed query.
+            kind = ApiClosed if self._closed.is_set() else TransportError
+            raise kind(f"{where}: {failure}", self.address + path)
+        took = (time.monotonic() - started) * 1000
+        log.debug("%s: HTTP %d, %d bytes, %.0f ms", where, reply.status, len(reply.body), took)
+        return reply
+
+    def check_process(self) -> None:
+        """To be called before any lock is taken.
+
+        Raises:
+            TransportError: this is a fork of the process that the connections belong to: it would
+                read its parent's answers, and another thread may have held a lock.
+        """
+        if os.getpid() != self._process:
+            raise TransportError(
+                f"this API was made by process {self._process} and can't be used in its fork "
+                f"{os.getpid()}: make one of its own there",
+                self.address,
             )
-            data = response.read(MAX_ANSWER + 1)
-            if len(data) > MAX_ANSWER:
-                raise TransportError(f"{where}: the answer is too long", self.address + path)
-            response.release_conn()
-        except TransportError:
-            _discard(response)
-            raise
-        except ConnectError as error:
-            raise TransportError(f"{where}: {error}", self.address + path) from None
-        # Everything else that urllib3, http.client, ssl and socket raise.  `from None`: their
-        # exceptions hold the connection and the request's headers, the API key among them.
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            _discard(response)
-            text = "this API was closed" if self._closed.is_set() else self._words(method, error)
-            raise TransportError(f"{where}: {text}", self.address + path) from None
-        log.debug(
-            "%s: HTTP %d, %d bytes, %.0f ms",
-            where,
-            response.status,
-            len(data),
-            (time.monotonic() - started) * 1000,
-        )
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, headers, data)
 
     def pause(self, seconds: float) -> bool:
         """Wait, but not beyond `close()`; whether it is still open."""
         return not self._closed.wait(seconds)
 
     def close(self) -> None:
-        """End every request that is under way, and refuse new ones.  Any thread, any number."""
+        """End every request that is under way, and refuse new ones.  Any thread, any number of
+        times; in a fork nothing happens, as the connections are its parent's."""
+        if os.getpid() != self._process:
+            return
         self._closed.set()
         with self._lock:
-            connections = list(self._live)
-        for connection in connections:
-            connection.interrupt()
-        self._pool.close()
+            for sock in self._busy:
+                # The thread that waits on it reads an end of file.  Not SSLSocket's own shutdown,
+                # which takes the TLS object away from that thread.
+                with contextlib.suppress(OSError):  # it may have ended already
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            _close_all(self._idle)
 
-    def _opened(self, connection: _Connection) -> None:
+    def _exchange(
+        self, method: str, path: str, query: Secret, body: str | None, deadline: Deadline
+    ) -> HttpReply:
+        content = None if body is None else body.encode()
+        head = self._head(method, path, query, content)
+        sock = self._take(deadline)
+        whole = False
+        try:
+            sock.settimeout(deadline.left())
+            sock.sendall(head + (content or b""))
+            response = http.client.HTTPResponse(
+                cast(socket.socket, _Reads(sock, deadline)), method=method
+            )
+            with response:
+                response.begin()
+                data = response.read(MAX_ANSWER + 1)
+                if len(data) > MAX_ANSWER:
+                    raise _TooLong
+                # A head that was cut off reads as one without a length and with no body.
+                cut = not data and response.length is None and not response.chunked
+                if response.length or cut:
+                    raise http.client.IncompleteRead(data, response.length)
+                whole = response.isclosed() and not response.will_close
+                headers = {name.lower(): value for name, value in response.getheaders()}
+                return HttpReply(response.status, headers, data)
+        finally:
+            self._give_back(sock, whole)
+
+    def _head(self, method: str, path: str, query: Secret, content: bytes | None) -> bytes:
+        target = quote(self._prefix + path, safe="/%:@!$&'()*+,;=~")
+        if query:
+            target += f"?{query.reveal()}"
+        fields = dict(self._headers)
+        if self._api_key:
+            fields["X-MBX-APIKEY"] = self._api_key.reveal()
+        if content is not None or method in ("POST", "PUT"):
+            fields["Content-Length"] = str(len(content or b""))
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {v}" for name, v in fields.items())]
+        return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+    def _take(self, deadline: Deadline) -> socket.socket:
+        """A connection for one request: one that is idle, or a new one."""
         with self._lock:
-            self._live.add(connection)
-        if self._closed.is_set():  # closed while this one was being opened
-            connection.interrupt()
+            if self._closed.is_set():
+                raise ConnectionAbortedError
+            while self._idle:
+                since, sock = self._idle.pop()
+                if time.monotonic() - since < IDLE and _is_open(sock):
+                    self._busy.add(sock)
+                    return sock
+                sock.close()
+        sock = self._dial(deadline)
+        _keep_alive(sock)
+        with self._lock:
+            if self._closed.is_set():
+                sock.close()
+                raise ConnectionAbortedError
+            self._busy.add(sock)
+        return sock
 
-    def _words(self, method: str, error: BaseException) -> str:
-        """What happened, by the innermost exception, which holds no URL."""
-        cause = _innermost(error)
-        match cause:
-            case TimeoutError() | urllib3.exceptions.TimeoutError():
+    def _give_back(self, sock: socket.socket, usable: bool) -> None:
+        with self._lock:
+            self._busy.discard(sock)
+            if usable and len(self._idle) < KEPT and not self._closed.is_set():
+                self._idle.append((time.monotonic(), sock))
+            else:
+                sock.close()
+
+    def _words(self, method: str, error: Exception) -> str:
+        """What happened; no text of `http.client`, which may hold a piece of the answer."""
+        match error:
+            case _ if self._closed.is_set():
+                return "this API is closed"
+            case ConnectError():
+                return str(error)
+            case _TooLong():
+                text = "the answer is too long"
+            case TimeoutError():
                 text = f"no whole answer within {self.timeout:g} s"
-            case OSError() if cause.strerror:
-                text = f"the connection ended: {cause.strerror}"
+            case OSError() if error.strerror:
+                text = f"the connection ended: {error.strerror}"
             case _:
-                text = f"the connection ended without a whole answer ({type(cause).__name__})"
+                text = f"the connection ended without a whole answer ({type(error).__name__})"
         if method == "GET":
             return text
         return f"{text}; it may have been carried out all the same, so look before you repeat it"
 
 
-def _pool(
-    host: str,
-    port: int,
-    default_port: int,
-    dial: Dial,
-    opened: Callable[[_Connection], None],
-) -> urllib3.HTTPConnectionPool:
-    pool = urllib3.HTTPConnectionPool(
-        host, port, maxsize=KEPT, default_port=default_port, dial=dial, opened=opened
-    )
-    # TLS is the dial's business, so this class serves https, too.
-    pool.ConnectionCls = _Connection
-    return pool
-
-
-class _Connection(HTTPConnection):
-    """urllib3's connection with our dial, our deadline, and the query joined at the last moment."""
-
-    def __init__(
-        self,
-        *args: Any,
-        default_port: int,
-        dial: Dial,
-        opened: Callable[[_Connection], None],
-        **options: Any,
-    ) -> None:
-        super().__init__(*args, **options)
-        # Or else the header `Host` says :443.
-        self.default_port = default_port  # type: ignore[misc]
-        self._dial = dial
-        self._opened = opened
-        self._query = ""
-
-    def _new_conn(self) -> socket.socket:
-        return self._dial(self.host, self.port, Deadline(self.timeout or 0))
-
-    def connect(self) -> None:
-        super().connect()
-        self._opened(self)
-
-    def request(
-        self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
-    ) -> None:
-        fields = dict(headers or {})
-        self._query = fields.pop(QUERY, "")
-        super().request(method, url, body, fields, **options)
-
-    def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
-        target = f"{url}?{self._query}" if self._query else url
-        super().putrequest(method, target, *args, **options)
-
-    def getresponse(self) -> Any:
-        # urllib3 has put into `timeout` what is left of the whole.
-        self.response_class = partial(  # type: ignore[assignment]  # it is only called
-            _Response, Deadline(self.timeout or 0)
-        )
-        return super().getresponse()
-
-    def interrupt(self) -> None:
-        """Wake the thread that waits on this connection, if any: it reads an end of file."""
-        sock = self.sock
-        if sock is not None:
-            # Not SSLSocket's own shutdown, which takes the TLS object from under the reader.
-            with contextlib.suppress(OSError):  # it may have ended already
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class _Response(http.client.HTTPResponse):
-    """An answer whose every read has only what is left of the deadline."""
-
-    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Reads(sock, self.fp.detach(), deadline))
-
-    def begin(self) -> None:
-        super().begin()
-        # Where the head is malformed, urllib3 would log the rest of it, which may be the answer.
-        self.msg.defects = []
-        self.msg.set_payload("")
+class _TooLong(http.client.HTTPException):
+    pass
 
 
 class _Reads(io.RawIOBase):
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: Deadline) -> None:
+    """A socket as `http.client` reads it, of which every read has what is left of the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
-        self._raw = raw
         self._deadline = deadline
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(self._deadline.left())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+        return self._sock.recv_into(buffer)
 
 
-def _discard(response: urllib3.BaseHTTPResponse | None) -> None:
-    if response is not None:
-        response.close()
+def _close_all(idle: list[tuple[float, socket.socket]]) -> None:
+    while idle:
+        idle.pop()[1].close()
 
 
-def _innermost(error: BaseException) -> BaseException:
-    """urllib3 wraps what happened, sometimes twice: in `args` or in `reason`."""
-    while isinstance(error, urllib3.exceptions.HTTPError):
-        inner = next((a for a in reversed(error.args) if isinstance(a, BaseException)), None)
-        if inner is None:
-            break
-        error = inner
-    return error
+def _keep_alive(sock: socket.socket) -> None:
+    """Let the system find out that the other side has gone without a word."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if option := getattr(socket, name, None):  # not every system has each
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith("/") or "?" in path:
+        # What stands behind a question mark would not be signed, and would be logged.
+        raise ParameterArgumentError(
+            "url_path must begin with / and hold no parameters: those go into the payload"
+        )
+    # Also `%2e%2e` and `..%2Fx`: what stands on the way may decode a path before it looks.
+    if any(part in (".", "..") for part in re.split(r"[/\\]", unquote(path))):
+        raise ParameterArgumentError(f"no part of a path, such as an id, can be . or ..: {path}")
+
+
+def _is_open(sock: socket.socket) -> bool:
+    """Whether the other side has neither ended the connection nor said anything unasked."""
+    try:
+        sock.settimeout(0)
+        socket.socket.recv(sock, 1, socket.MSG_PEEK)  # SSLSocket's own takes no flags
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,114 +1,226 @@
-"""Checks of what a caller passes, and its form on the wire.  No I/O."""
+"""What a caller passes to a method: which parameters it has, their checks, and the rules between
+them.  The only place for these.  No I/O.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from qehost.errors import (
     ParameterArgumentError,
     ParameterRequiredError,
     ParameterTypeError,
-    ParameterValueError,
 )
-from qehost.signing import plain_number
+from qehost.rest.checks import (
+    as_it_is,
+    decimal,
+    duration,
+    epoch_ms,
+    flag,
+    market_type,
+    moment,
+    not_in_v2,
+    page,
+    page_size,
+    plain,
+    share,
+    trigger_action,
+    trigger_price,
+    wait_seconds,
+)
 
 __all__ = [
-    "Exact",
-    "When",
-    "documented_query",
-    "documented_update",
+    "CORE",
+    "CREATE",
+    "TIMES_IN_MS",
+    "UPDATE",
+    "checked",
+    "create_body",
+    "create_query_v1",
+    "finds_nothing",
     "id_list",
-    "page_query",
-    "rfc3339",
+    "list_query",
+    "path_of",
     "seconds",
     "update_body",
+    "update_query_v1",
+    "with_present_names",
 ]
 
-Exact: TypeAlias = Decimal | int | str
-"""A number that is exact.  A float is none: 0.1 + 0.2 is not 0.3."""
+Check: TypeAlias = Callable[[str, Any], Any]
 
-When: TypeAlias = dt.datetime | str
-"""A `datetime` with a time zone, or RFC 3339 text."""
+# --- tables --------------------------------------------------------------------------------------
 
-MAX_PAGE_SIZE = 100  # the venue refuses more
 
-DECIMALS = {
-    "total_quantity": "totalQuantity",
-    "order_notional": "orderNotional",
-    "up_tolerance": "upTolerance",
-    "low_tolerance": "lowTolerance",
-    "maker_rate_limit": "makerRateLimit",
-    "pov_limit": "povLimit",
-    "pov_min_limit": "povMinLimit",
-    "worst_price": "worstPrice",
+def _table(check: Check, names: str) -> dict[str, Check]:
+    return dict.fromkeys(names.split(), check)
+
+
+TIMES: Mapping[str, Check] = _table(moment, "startTime endTime")
+TIMES_IN_MS: Mapping[str, Check] = _table(epoch_ms, "startTime endTime")
+LIST: Mapping[str, Check] = {**TIMES, "page": page, "pageSize": page_size}
+
+UPDATE: Mapping[str, Check] = {
+    **_table(decimal, "totalQuantity orderNotional worstPrice makerRateLimit povMinLimit"),
+    **_table(decimal, "upTolerance lowTolerance"),
+    **_table(flag, "enableMake mustComplete strictUpBound tailOrderProtection"),
+    **_table(not_in_v2, "limitPrice limitPriceString"),
+    "executionDurationSeconds": duration,
+    "povLimit": share,
+    "recvWindow": as_it_is,
 }
-FLAGS = {
-    "enable_make": "enableMake",
-    "strict_up_bound": "strictUpBound",
-    "tail_order_protection": "tailOrderProtection",
-    "must_complete": "mustComplete",
+
+# `exchange` and `algorithm` are the venue's to know: it adds some now and then.
+CREATE: Mapping[str, Check] = {
+    **UPDATE,
+    **_table(as_it_is, "apiKeyId exchange symbol side algorithm"),
+    **_table(as_it_is, "marginType clientOrderId notes"),
+    **_table(flag, "reduceOnly isMargin isTargetPosition"),
+    **_table(trigger_price, "triggerPrice triggerPrice1"),
+    "marketType": market_type,
+    "startTimeMs": epoch_ms,
+    "maxTriggerWaitSecs": wait_seconds,
+    "maxTriggerWaitTimeoutAction": trigger_action,
 }
-DURATION = "execution_duration_seconds"
+CORE = ("apiKeyId", "exchange", "marketType", "symbol", "side", "algorithm")
+
+UPDATE_V1: Mapping[str, Check] = {
+    **_table(plain, "orderNotional totalQuantity upTolerance lowTolerance makerRateLimit"),
+    **_table(plain, "povLimit povMinLimit limitPrice worstPrice"),
+    **_table(as_it_is, "enableMake strictUpBound tailOrderProtection mustComplete"),
+    **_table(as_it_is, "executionDurationSeconds executionDuration recvWindow"),
+}
+CREATE_V1: Mapping[str, Check] = {
+    **UPDATE_V1,
+    **_table(as_it_is, "algorithm exchange symbol marketType side apiKeyId"),
+    **_table(as_it_is, "strategyType marginType reduceOnly isMargin isTargetPosition"),
+    **_table(as_it_is, "notes clientId clientOrderId limitPriceString"),
+    "startTime": moment,
+}
+CREATE_V1_DEFAULTS = {
+    "algorithmType": "TWAP",  # always, whatever the algorithm
+    "tailOrderProtection": True,
+    "enableMake": True,
+    "isTargetPosition": False,
+}
+
+OLDER_NAMES = {"page_size": "pageSize", "apiKeyUuid": "apiKeyId"}
 
 
-def update_body(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of an update.  `fields` by their names in snake_case; None is left out."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    if not given:
-        raise ParameterArgumentError("an update needs at least one field to change")
-    body: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in DECIMALS:
-            body[DECIMALS[name]] = _decimal(name, value)
-        elif name in FLAGS:
-            if not isinstance(value, bool):
-                raise ParameterTypeError([name, "bool"])
-            body[FLAGS[name]] = value
-        elif name == DURATION:
-            body["executionDurationSeconds"] = _duration(name, value)
-        else:
-            raise ParameterArgumentError(f"{name} can't be updated")
-    return body
+# --- whole calls ---------------------------------------------------------------------------------
 
 
-def documented_update(request: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The same from the venue's names, and as lenient as its client: a decimal may be a float, the
-    duration a text, and a flag is what it is.  `recvWindow` stays among the fields.
+def checked(
+    params: Mapping[str, Any], checks: Mapping[str, Check] = TIMES, *, others: bool = True
+) -> dict[str, Any]:
+    """What is sent for these parameters, None left out.
 
-    `request` is None, a mapping, or an object with `to_payload()`; `fields` come before it.
+    A name without a check is sent as it is, the venue being its judge, or refused (`others`).
     """
-    given = {**_payload(request), **{k: v for k, v in fields.items() if v is not None}}
-    body: dict[str, Any] = {}
-    for name, value in given.items():
+    sent: dict[str, Any] = {}
+    for name, value in params.items():
         if value is None:
             continue
-        if name in DECIMALS.values():
-            body[name] = plain_number(value) if isinstance(value, float) else _decimal(name, value)
-        elif name == "executionDurationSeconds":
-            body[name] = _duration(name, _whole(name, value))
-        elif name in FLAGS.values() or name == "recvWindow":
-            body[name] = value
-        else:
-            raise ParameterArgumentError(f"{name} is no field that an update can change")
-    return body
+        check = checks.get(name)
+        if check is None and not others:
+            raise ParameterArgumentError(f"{name} is no parameter of this call")
+        bare = value.value if isinstance(value, Enum) else value
+        sent[name] = bare if check is None else check(name, bare)
+    return sent
 
 
-def documented_query(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The query of a list from what the venue's client takes: its older names, and enums."""
-    query = {
-        name: value.value if isinstance(value, Enum) else value for name, value in params.items()
-    }
-    for older, name in (("page_size", "pageSize"), ("apiKeyUuid", "apiKeyId")):
-        if older in query and name not in query:
-            query[name] = query.pop(older)
-    size = query.get("pageSize")
-    if size is not None and _whole("pageSize", size) > MAX_PAGE_SIZE:
-        raise ParameterArgumentError(f"pageSize must be at most {MAX_PAGE_SIZE}, not {size}")
+def list_query(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The query for one page of a V2 list; the names that it had earlier are taken, too."""
+    return checked(with_present_names(params), LIST)
+
+
+def with_present_names(params: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: value for name, value in params.items() if name not in OLDER_NAMES}
+    for older, name in OLDER_NAMES.items():
+        if named.get(name) is None and older in params:
+            named[name] = params[older]
+    return named
+
+
+def finds_nothing(query: Mapping[str, Any]) -> str:
+    """Why a list of master orders with this query will be empty; `""` if nothing says so.
+
+    Source: the venue's client, `MasterOrderStatusV2`: any other status is compared by the letter.
+    """
+    status = query.get("status")
+    if status in (None, "", "NEW", "COMPLETED"):
+        return ""
+    return (
+        f"the venue finds no master order by the status {status}: a list knows NEW, for all that "
+        "still run, and COMPLETED, for all that don't"
+    )
+
+
+def update_body(request: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of an update, with `recvWindow` where that was given.
+
+    `request` is None, a mapping, or an object with `to_payload()`; `params` come before it.
+    """
+    return checked({**_payload(request), **_given(params)}, UPDATE, others=False)
+
+
+def create_body(request: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a new master order, with `recvWindow` where that was given.
+
+    `request` and `params` as in `update_body`.
+    """
+    body = checked({**_payload(request), **_given(params)}, CREATE, others=False)
+    _require(body, CORE)
+    if "executionDurationSeconds" not in body:
+        raise ParameterArgumentError("executionDurationSeconds is required")
+    _check_quantity(body)
+    if ("totalQuantity" in body) == ("orderNotional" in body):
+        raise ParameterArgumentError("exactly one of totalQuantity and orderNotional is needed")
+    return {"povLimit": "0.05" if body["algorithm"] == "POV" else "1", **body}
+
+
+def create_query_v1(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The query of V1's new master order."""
+    query = {**CREATE_V1_DEFAULTS, **checked(params, CREATE_V1, others=False)}
+    _require(query, CORE)
+    _check_quantity(query)
     return query
+
+
+def update_query_v1(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The query of V1's update."""
+    return checked(params, UPDATE_V1, others=False)
+
+
+def _require(sent: Mapping[str, Any], names: Iterable[str]) -> None:
+    if missing := [name for name in names if sent.get(name) in (None, "")]:
+        raise ParameterRequiredError(missing)
+
+
+def _check_quantity(sent: Mapping[str, Any]) -> None:
+    """Where only a quantity makes sense.  Source: the venue's clients, which refuse the same."""
+    market = sent["exchange"], sent["marketType"], sent.get("marginType")
+    contracts = market == ("Binance", "PERP", "C")
+    dollars = sent["exchange"] == "Deribit" and str(sent["symbol"]).upper() in ("BTCUSD", "ETHUSD")
+    why = ""
+    if contracts:
+        why = "coin-margined contracts are counted in contracts"
+    elif dollars:
+        why = "on Deribit BTCUSD and ETHUSD are counted in USD"
+    elif sent.get("isTargetPosition") is True:
+        why = "a target position is a quantity"
+    if why and ("totalQuantity" not in sent or "orderNotional" in sent):
+        raise ParameterArgumentError(f"{why}: give totalQuantity and no orderNotional")
+    if contracts and Decimal(str(sent["totalQuantity"])) % 1:
+        raise ParameterArgumentError(f"{why}: totalQuantity must be a whole number")
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def _payload(request: Any) -> Mapping[str, Any]:
@@ -120,54 +232,15 @@ def _payload(request: Any) -> Mapping[str, Any]:
     return payload
 
 
-def _whole(name: str, value: Any) -> int:
-    try:
-        number = int(value)
-        exact = isinstance(value, str) or number == value
-    except (TypeError, ValueError, OverflowError):
-        exact = False
-    if not exact or isinstance(value, bool):
-        raise ParameterArgumentError(f"{name} must be a whole number, not {value!r}")
-    return number
+def path_of(template: str, **ids: str | int | None) -> str:
+    """The path with these ids in it, each a segment of its own."""
+    for name, value in ids.items():
+        if value is None or value == "":
+            raise ParameterRequiredError([name])
+    return template.format(**{name: quote(str(value), safe="") for name, value in ids.items()})
 
 
-def _duration(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ParameterTypeError([name, "int"])
-    if value <= 10:
-        raise ParameterArgumentError(f"{name} must be more than 10, not {value}")
-    return value
-
-
-def _decimal(name: str, value: Exact) -> str:
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
-        raise ParameterTypeError([name, "Decimal, int or str, which are exact"])
-    try:
-        return plain_number(Decimal(value))
-    except (InvalidOperation, ParameterValueError):
-        raise ParameterArgumentError(f"{name} must be a number, not {value!r}") from None
-
-
-def page_query(page: int, page_size: int, filters: Mapping[str, Any]) -> dict[str, Any]:
-    """The query for one page of a list."""
-    if page < 1:
-        raise ParameterArgumentError(f"page must be 1 or more, not {page}")
-    if not 1 <= page_size <= MAX_PAGE_SIZE:
-        raise ParameterArgumentError(f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}")
-    return {**filters, "page": page, "pageSize": page_size}
-
-
-def rfc3339(name: str, value: When | None) -> str | None:
-    """The time as text, in UTC and milliseconds; text stays as it is."""
-    if not isinstance(value, dt.datetime):
-        return value
-    if value.tzinfo is None:
-        raise ParameterArgumentError(f"{name} needs a time zone, such as datetime.UTC")
-    utc = value.astimezone(dt.UTC).replace(tzinfo=None)
-    return utc.isoformat(timespec="milliseconds") + "Z"
-
-
-def id_list(name: str, values: Iterable[str]) -> list[str]:
+def id_list(name: str, values: Iterable[str | int]) -> list[str]:
     """At least one id, none of them empty."""
     if isinstance(values, str):
         # Its letters would be taken for ids.

@@ -1,35 +1,27 @@
-"""What the venue's REST answers mean: results, typed replies and errors.  No I/O."""
+"""What the venue's REST answers mean: results, pages and errors.  No I/O."""
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
 from qehost.errors import APIError, ClientError, RestError, ServerError
-from qehost.rest.http import Reply
-from qehost.rest.pieces import elements, fields
+from qehost.events.wire.raw_json import elements, fields
+from qehost.network.retry_after import retry_after
+from qehost.rest.http import HttpReply
 
 __all__ = [
-    "LONGEST_WAIT",
     "Answer",
-    "BatchCancelReply",
-    "FailedCancel",
-    "ListenKey",
     "Page",
     "read",
-    "retry_after",
 ]
 
 SHOWN = 300
 """How much of an unreadable answer an error shows, in characters."""
-LONGEST_WAIT = 3600.0
-"""Where obeying `Retry-After` ends, seconds: it may be an epoch, or the clock may be off."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -52,41 +44,20 @@ class Answer(msgspec.Struct, frozen=True):
         except (ValueError, RecursionError) as error:
             raise ServerError(self.status, f"the answer can't be read: {error}") from None
 
-    def field(self, name: str) -> Any:
-        """A field of the result.
-
-        Raises:
-            ServerError: there is none.
-        """
-        value = self.value()
-        if not isinstance(value, dict) or value.get(name) in (None, ""):
-            raise ServerError(self.status, f"the answer has no {name}")
-        return value[name]
-
     def whole(self, name: str) -> int:
         """A field of the result that is a whole number, as text or as a number.
 
         Raises:
-            ServerError: it is something else.
+            ServerError: there is none, or it is something else.
         """
-        value = self.field(name)
+        result = self.value()
+        value = result.get(name) if isinstance(result, dict) else None
+        if value in (None, ""):
+            raise ServerError(self.status, f"the answer has no {name}")
         try:
             return int(value)
         except (TypeError, ValueError, OverflowError):
             raise ServerError(self.status, f"{name} is no whole number: {value!r}") from None
-
-
-class ListenKey(msgspec.Struct, frozen=True):
-    """A key to the stream.  `expire_at` is in epoch seconds, 0 if the venue did not say."""
-
-    key: str
-    expire_at: int = 0
-
-    def __repr__(self) -> str:
-        return f"ListenKey(expire_at={self.expire_at})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("expire_at", self.expire_at)]
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -113,35 +84,6 @@ class Page(msgspec.Struct, frozen=True):
         return cls([_object(text) for text in raw], raw, total, page, size or page_size)
 
 
-class FailedCancel(msgspec.Struct, frozen=True):
-    """A master order that a batch cancel did not cancel, and why."""
-
-    master_order_id: str
-    reason: str
-
-
-class BatchCancelReply(msgspec.Struct, frozen=True):
-    """What became of a batch cancel."""
-
-    success_count: int
-    failed_orders: list[FailedCancel]
-
-    @classmethod
-    def of(cls, answer: Answer) -> BatchCancelReply:
-        # Whatever it looks like, something was cancelled: this is no place to be strict.
-        value = answer.value()
-        reply = value if isinstance(value, dict) else {}
-        failed = reply.get("failedOrders")
-        return cls(
-            _count(reply.get("successCount")),
-            [
-                FailedCancel(str(order.get("masterOrderId") or ""), str(order.get("reason") or ""))
-                for order in (failed if isinstance(failed, list) else [])
-                if isinstance(order, dict)
-            ],
-        )
-
-
 class _Body(msgspec.Struct):
     """Whatever an answer may hold besides a result: the venue's envelope, a gateway's error."""
 
@@ -160,7 +102,7 @@ class _Body(msgspec.Struct):
         return cls(**known, message=parts.get("message", ""))
 
 
-def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
+def read(reply: HttpReply, clean: Callable[[str], str] = str) -> Answer:
     """The result in a reply.  `clean` takes the secrets out of a text that goes into an error.
 
     Raises:
@@ -182,6 +124,11 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
     message = body.message
     if succeeded and str(body.code) == "200":
         return Answer("" if message == "null" else message, reply.status, reply.headers, True)
+    raise _refusal(reply, body, text, clean)
+
+
+def _refusal(reply: HttpReply, body: _Body, text: str, clean: Callable[[str], str]) -> RestError:
+    succeeded, message = reply.status < 300, body.message
     if body.code is not msgspec.UNSET and (succeeded or body.reason or message):
         error: RestError = APIError(
             _free(body.code, clean),
@@ -195,11 +142,11 @@ def read(reply: Reply, clean: Callable[[str], str] = str) -> Answer:
     # Where HTTP says 200 and the envelope 429, it is the envelope that means it.
     told = isinstance(body.code, int) and 400 <= body.code < 600
     error.status_code = body.code if succeeded and told else reply.status
-    error.retry_after = retry_after(reply.headers.get("retry-after", ""))
-    raise error
+    error.retry_after = retry_after(reply.headers, text, time.time())
+    return error
 
 
-def _foreign(reply: Reply, body: _Body, text: str, clean: Callable[[str], str]) -> RestError:
+def _foreign(reply: HttpReply, body: _Body, text: str, clean: Callable[[str], str]) -> RestError:
     """The error of something in front of the venue."""
     if 300 <= reply.status < 400:
         return ServerError(reply.status, "the venue points to another address; is base_url right?")
@@ -211,7 +158,7 @@ def _foreign(reply: Reply, body: _Body, text: str, clean: Callable[[str], str]) 
     return ClientError(reply.status, code, message, reply.headers, _free(body.data, clean))
 
 
-def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
+def _checked(reply: HttpReply, text: str, clean: Callable[[str], str]) -> str:
     """The text, if it is empty or JSON."""
     if text.strip():
         try:
@@ -222,21 +169,6 @@ def _checked(reply: Reply, text: str, clean: Callable[[str], str]) -> str:
                 reply.status, f"the answer is not JSON; is base_url right? It begins: {shown}"
             ) from None
     return text.strip()
-
-
-def retry_after(header: str, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or a date; None if neither.
-
-    An hour at most.
-    """
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - now()
-        except (ValueError, OverflowError):
-            return None
-    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def _count(value: Any) -> int:

@@ -7,6 +7,7 @@ import random
 import msgspec
 
 from qehost.errors import RestError, TransportError
+from qehost.network.backoff import Backoff, Pace
 
 __all__ = ["Retries"]
 
@@ -17,8 +18,8 @@ BUSY = frozenset({418, 429, 503})
 class Retries(msgspec.Struct, frozen=True):
     """How often and how fast a call that is safe to repeat is repeated.
 
-    The delay before try n + 1 is drawn evenly from 0 to `first_delay` × 2ⁿ⁻¹ (full jitter: clients
-    that failed together must not come back together), and is never longer than `max_delay`.
+    The delay before try n + 1 is drawn evenly from the upper half of `first_delay` × 2ⁿ⁻¹ seconds,
+    but of `max_delay` at most: clients that failed together must not come back together.
     """
 
     attempts: int = 3
@@ -32,11 +33,11 @@ class Retries(msgspec.Struct, frozen=True):
         """Seconds to wait after failed try number `attempt` (from 1); None: give up."""
         if attempt >= self.attempts:
             return None
-        jitter = rng.uniform(0, min(self.max_delay, self.first_delay * 2 ** (attempt - 1)))
-        if isinstance(error, TransportError):
-            return jitter
         busy = error.status_code in BUSY
-        if busy and error.retry_after is not None:
-            # A little later than asked: everybody was told the same moment.
-            return error.retry_after + jitter if error.retry_after <= self.max_retry_after else None
-        return jitter if busy or error.status_code >= 500 else None
+        if not (busy or error.status_code >= 500 or isinstance(error, TransportError)):
+            return None
+        asked = error.retry_after if busy else None
+        if asked is not None and asked > self.max_retry_after:
+            return None
+        pace = Pace(self.first_delay, self.max_delay)
+        return Backoff(pace, rng, in_a_row=attempt - 1).failed(asked=asked)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from qehost.control import ConnectionTask
+from qehost.config.addresses import is_exposed_on_the_way
+from qehost.config.settings import (
+    AccountSettings,
+    ConnectionSettings,
+    HostSettings,
+    JournalSettings,
+)
 from qehost.errors import ListenKeyError, ParameterArgumentError
-from qehost.logs import LogSettings, secrets_of
 from qehost.network.proxy import parse_proxy
-from qehost.rest.credentials import credentials_of
+from qehost.processes.control import ConnectionTask
+from qehost.processes.logs import LogSettings
+from qehost.rest.api import credentials_of
 from qehost.secret import Secret, without_credentials
-from qehost.settings import AccountSettings, ConnectionSettings, HostSettings, JournalSettings
+from qehost.service.logger import SafeLogger
 
 __all__ = ["check_address", "check_proxy", "path_of", "task_of"]
+
+log = SafeLogger(logging.getLogger("qehost.service"))
 
 
 def check_address(base_url: object) -> None:
@@ -68,6 +78,7 @@ def task_of(
     connection: ConnectionSettings,
     queue_bytes: int,
     state_dir: str | None,
+    replace_listen_key: bool = False,
 ) -> ConnectionTask:
     """`client` is whatever holds the credentials, an `API` or another library's client, or None.
 
@@ -87,11 +98,19 @@ def task_of(
         private_key=given.private_key,
         private_key_pass=given.private_key_pass,
         listen_key=listen_key or None,
+        replace_listen_key=replace_listen_key,
         proxy=Secret(proxy) if proxy else given.proxy,
         ca_file=ca_file,
     )
     if given.rest_url:
         settings = replace(settings, rest_url=given.rest_url)
+    for url in (settings.ws_url, settings.rest_url if given.api_key else ""):
+        if is_exposed_on_the_way(url):
+            log.warning(
+                "credentials go to %s in plain text, and everybody on the way can read them: use "
+                "wss:// and https://",
+                without_credentials(url),
+            )
     return ConnectionTask(
         account=account,
         settings=settings,
@@ -99,5 +118,5 @@ def task_of(
         journal=JournalSettings(),
         host=HostSettings(queue_bytes=queue_bytes),
         state_dir="" if state_dir is None else os.path.abspath(os.path.expanduser(state_dir)),
-        log=LogSettings("info", "text", secrets_of({account: settings})),
+        log=LogSettings(),
     )

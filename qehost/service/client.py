@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncGenerator
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
+from qehost.config.settings import ConnectionSettings, HostSettings
 from qehost.errors import ParameterArgumentError, ParameterValueError
-from qehost.messages import AnyEvent
+from qehost.messages import AnyEvent, EventKind
 from qehost.secret import Secret, hiding_arguments
 from qehost.service.account import check_address, check_proxy, path_of, task_of
-from qehost.service.calls import HandlerCalls
-from qehost.service.courier import Consumer
+from qehost.service.async_bridge import AsyncBridge, in_a_thread
+from qehost.service.delivery_thread import EventReceiver
+from qehost.service.handler_calls import HandlerCalls
 from qehost.service.handlers import WebSocketEventHandlers, check
-from qehost.service.handover import Handover
-from qehost.service.logger import Guarded
+from qehost.service.logger import SafeLogger
+from qehost.service.position import handled_in
 from qehost.service.session import Session
-from qehost.settings import ConnectionSettings, HostSettings
+from qehost.storage.journal import JournalReader
+from qehost.storage.journal.history import JournalHistory, Moment, range_of
+from qehost.storage.state_folder import StateFolder
+
+if TYPE_CHECKING:
+    # It takes the plugins' library, which a program does not need.
+    from qehost.hookspecs import EventHistory
 
 __all__ = ["WebSocketService"]
 
@@ -44,7 +51,7 @@ class WebSocketService:
         base_url: where the stream is, without the path.
         version: `"v2"`, or `"v1"` for the legacy stream.
         state_dir: a folder for a journal, which is this service's alone.  Every event is in the
-            journal before it is handed over; what a program had not handled when it ended comes at
+            journal before it is delivered; what a program had not handled when it ended comes at
             its next start, and what the handlers are too slow for waits there.  None: no journal.
         account: the name of the account, in events and in the state folder.
         proxy: `http://…` or `socks5://…`; `""` takes the client's or the environment's, `"none"`
@@ -57,6 +64,9 @@ class WebSocketService:
             0: never.
         queue_bytes: bytes of events that wait for handlers that are too slow.  Without a journal
             what comes on top of them is lost, and `on_error` gets a `GapError` with the number.
+        replace_listen_key: True: when a key that was given to `connect` has ended, new ones are
+            made with the credentials, which ends the streams of all other programs that use the
+            user's key.
 
     Raises ParameterArgumentError or ParameterValueError for arguments that could never work.
     """
@@ -77,10 +87,11 @@ class WebSocketService:
         proxy: str = "",
         ca_file: str | os.PathLike[str] = "",
         heartbeat: Literal["frame", "text"] = "frame",
-        reconnect_max_delay: float = 60.0,
+        reconnect_max_delay: float = ConnectionSettings().reconnect_max_delay,
         catch_up_interval: float = 0.0,
-        mute_after: float = 0.0,
+        mute_after: float = ConnectionSettings().mute_after,
         queue_bytes: int = HostSettings().queue_bytes,
+        replace_listen_key: bool = False,
     ) -> None:
         if version not in ("v1", "v2"):
             raise ParameterValueError([version])
@@ -102,6 +113,7 @@ class WebSocketService:
         self._proxy = proxy
         self._ca_file = path_of("ca_file", ca_file)
         self._queue_bytes = queue_bytes
+        self._replace_listen_key = bool(replace_listen_key)
         self._state_dir = None if state_dir is None else path_of("state_dir", state_dir)
         if self._state_dir == "":
             raise ParameterArgumentError(
@@ -114,7 +126,7 @@ class WebSocketService:
             catch_up_interval=_seconds("catch_up_interval", catch_up_interval, least=0.0),
             mute_after=_seconds("mute_after", mute_after, least=0.0),
         )
-        self._logger = Guarded(logging.getLogger("qehost.service"))
+        self._logger = SafeLogger(logging.getLogger("qehost.service"))
         self._lock = threading.RLock()
         self._parting = threading.local()
 
@@ -134,12 +146,14 @@ class WebSocketService:
         return self
 
     def set_reconnect_delay(self, delay: float) -> WebSocketService:
-        """Seconds before the first new try.  It doubles with every failure up to a minute, and is
-        drawn at random below that, so that not all clients come back in the same instant.
+        """Seconds from an end of the stream, or a try that failed, to the next try: always so many,
+        unless the venue asks for a longer wait (429, 418, `Retry-After`).
 
-        This and the next two count from the next `connect` on.
+        Where it is not called, the first try comes at once, and further ones after two seconds,
+        which double up to `reconnect_max_delay`, with half of each left to chance.  This and the
+        next two count from the next `connect` on.
         """
-        self._set(reconnect_delay=_seconds("delay", delay))
+        self._set(reconnect_delay=_seconds("delay", delay), reconnect_pace="fixed")
         return self
 
     def set_ping_interval(self, interval: float) -> WebSocketService:
@@ -154,10 +168,10 @@ class WebSocketService:
 
     def set_logger(self, logger: logging.Logger) -> WebSocketService:
         """Log here in place of `qehost.service`, also what the connection process has to say."""
-        self._logger = Guarded(logger)
+        self._logger = SafeLogger(logger)
         return self
 
-    def _set(self, **values: float) -> None:
+    def _set(self, **values: float | str) -> None:
         self._connection = replace(self._connection, **values)
 
     # --- the connection ---------------------------------------------------------------------
@@ -166,7 +180,8 @@ class WebSocketService:
         """Open the stream and keep it open, until `close`.  Returns at once.
 
         Without a listen key one is made, and renewed before its end.  A key that is given is used
-        until the venue refuses it; then one is made, if there are credentials.  While the service
+        as it is; when it ends, after a day at most, `on_error` is told, and no other one is made in
+        its place, unless the service was made with `replace_listen_key`.  While the service
         runs, the same key or none changes nothing, and another key takes the place of the first.
 
         Raises:
@@ -217,7 +232,8 @@ class WebSocketService:
         connections, disconnections and errors among them.  Handlers are not called.  The next event
         comes when the loop asks for it, so a slow body is waited for, within `queue_bytes`.  The
         stream is closed when the iteration ends: by `close`, by a cancellation, or by leaving the
-        loop and `aclose` (which `contextlib.aclosing` sees to).
+        loop and `aclose` (which `contextlib.aclosing` sees to).  With a `state_dir` an event counts
+        as handled when the loop asks for the next one.
 
         Raises what `connect` raises, and ParameterArgumentError if the service runs already.
         """
@@ -228,20 +244,75 @@ class WebSocketService:
                     "the service is connected already: call events() in place of connect()"
                 )
             session = self._new_session(key)
-            handover = Handover()
-            self._begin(session, handover)
+            bridge = AsyncBridge()
+            self._begin(session, bridge)
         try:
-            async for event in handover.events():
+            async for event in bridge.events():
                 yield event
         finally:
-            handover.stop()
-            await asyncio.to_thread(session.close)
+            bridge.stop()
+            await in_a_thread(session.close)
+
+    # --- the past ---------------------------------------------------------------------------
+
+    def history(
+        self,
+        *,
+        after_seq: int | None = None,
+        before_seq: int | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+        kinds: Iterable[EventKind] | None = None,
+    ) -> EventHistory:
+        """All events of the journal in `state_dir` up to the last one that this program has
+        handled: what comes after it comes to the handlers.
+
+        As `context.history` of a plugin, whose docstring says what the arguments mean; before
+        `connect`, too, and from any thread.
+
+        Raises ParameterArgumentError without a `state_dir`, or for a selection that can't be one;
+        JournalError where the state folder can't be read.
+        """
+        folder = self._folder("history")
+        session = self._session
+        position = session.position if session is not None and session.alive else None
+        if position is None:
+            position = handled_in(folder, self._account)
+        try:
+            wanted = range_of(
+                after_seq=after_seq,
+                before_seq=before_seq,
+                since=since,
+                until=until,
+                limit=limit,
+                newest_first=newest_first,
+                kinds=kinds,
+            )
+        except ValueError as error:
+            raise ParameterArgumentError(str(error)) from None
+        return JournalHistory(folder.journal(self._account), wanted, position)
+
+    def has(self, journal_id: str, seq: int) -> bool:
+        """Whether the journal in `state_dir` has the event of this name.
+
+        Raises ParameterArgumentError without a `state_dir`, JournalError where the journal can't be
+        read.
+        """
+        with JournalReader(self._folder("has").journal(self._account)) as journal:
+            return journal.has(journal_id, seq)
+
+    def _folder(self, name: str) -> StateFolder:
+        if self._state_dir is None:
+            raise ParameterArgumentError(f"{name}() needs a journal: WebSocketService(state_dir=…)")
+        return StateFolder(self._state_dir)
 
     def _new_session(self, listen_key: Secret) -> Session:
         return Session(self._task(listen_key), self._log, after=self._session)
 
-    def _begin(self, session: Session, consumer: Consumer) -> None:
-        session.start(consumer)
+    def _begin(self, session: Session, receiver: EventReceiver) -> None:
+        session.start(receiver)
         # Not before: what could not be started would pass for a connection.
         self._session = session
 
@@ -257,9 +328,10 @@ class WebSocketService:
             connection=self._connection,
             queue_bytes=self._queue_bytes,
             state_dir=self._state_dir,
+            replace_listen_key=self._replace_listen_key,
         )
 
-    def _log(self) -> Guarded:
+    def _log(self) -> SafeLogger:
         return self._logger
 
 

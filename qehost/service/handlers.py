@@ -53,7 +53,8 @@ class WebSocketEventHandlers:
     """A status message of the venue: its text."""
     on_error: ErrorHandler | None = None
     """Something went wrong: a `WebsocketClientError` (with the subclasses in `qehost.errors`), or
-    what another handler raised."""
+    what another handler raised.  Why the stream has ended is a `ConnectionLost`, right after
+    `on_disconnected`; `close()` is no error."""
     on_connected: ConnectedHandler | None = None
     """The stream is open, for the first time or again."""
     on_disconnected: DisconnectedHandler | None = None

@@ -1,4 +1,4 @@
-"""What has come from the connection process for the thread that hands it on."""
+"""What has come from the connection process, for the delivery thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections import deque
 from contextlib import suppress
 from typing import NamedTuple
 
-from qehost.queue import BatchReader
+from qehost.processes.queue import BatchReader
 
 __all__ = ["Begun", "Died", "Inbox"]
 
 REMEMBERED = 4 << 20
-"""Bytes of the newest batches: by them the next connection process knows what was delivered."""
+"""Bytes of the newest batches: by them the next connection process knows what came last."""
 LONGEST_WAIT = 1.0
 """Seconds."""
 
@@ -36,13 +36,13 @@ class Inbox:
     """Batches from one connection process after the other, in their order.
 
     One thread takes; another attaches the queues.  Nothing is read ahead: what is not taken stays
-    in the queue, whose size is bounded.
+    in the queue, which is bounded.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reader: BatchReader | None = None
-        self._waiting: list[bytes | int | Died | Begun] = []
+        self._waiting: list[tuple[str, bytes] | int | Died | Begun] = []
         self._newest: deque[bytes] = deque()
         self._newest_bytes = 0
         self._bell, self._ring = os.pipe()
@@ -55,6 +55,9 @@ class Inbox:
     def attach(self, reader: BatchReader, begun: Begun | None = None) -> None:
         """The queue of a process that was just started."""
         with self._lock:
+            if self._closed:
+                reader.close()
+                return
             self._reader = reader
             if begun is not None:
                 self._waiting.append(begun)
@@ -65,7 +68,7 @@ class Inbox:
         """The process has ended.  Keeps what is still in its queue; returns the newest batches.
 
         It can't be left to the thread that takes: that may be in a handler for a long time, and
-        the next process must know all that was handed over before it goes on counting.
+        the next process must know of all these events before it numbers its own.
         """
         with self._lock:
             if (reader := self._reader) is not None:
@@ -73,17 +76,17 @@ class Inbox:
                 with suppress(EOFError, OSError):
                     while reader.connection.poll():
                         self._keep(reader.read())
-                self._let_go(reader)
+                self._close_reader(reader)
             if died is not None:
                 self._waiting.append(died)
             newest = list(self._newest)
         self.ring()
         return newest
 
-    def take(self) -> list[bytes | int | Died | Begun]:
+    def take(self) -> list[tuple[str, bytes] | int | Died | Begun]:
         """What has come: batches and nudges of the queues, and what became of their processes.
 
-        Waits for it, but not for ever: [] is an occasion to look around.
+        Waits for it, a second at most: then, and after `ring`, it may be [].
         """
         before, ready = self._reader, []
         if not self._waiting:
@@ -100,37 +103,38 @@ class Inbox:
                     self._keep(reader.read())
                 except (EOFError, OSError):
                     # Its process has ended.  `detach` will say why.
-                    self._let_go(reader)
+                    self._close_reader(reader)
             taken, self._waiting = self._waiting, []
         return taken
 
     def ring(self) -> None:
-        """Let `take` look around."""
+        """Let `take` return."""
         with self._lock, suppress(BlockingIOError):
             if not self._closed:
                 os.write(self._ring, b"\0")
 
     def close(self) -> None:
-        """Let go of everything; `take` gives nothing more."""
+        """`take` gives nothing more after this."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
             if self._reader is not None:
-                self._let_go(self._reader)
+                self._close_reader(self._reader)
             os.close(self._ring)
             os.close(self._bell)
 
-    def _keep(self, batches: list[bytes | int]) -> None:
+    def _keep(self, batches: list[tuple[str, bytes] | int]) -> None:
         self._waiting += batches
-        for batch in batches:
-            if isinstance(batch, bytes):
+        for item in batches:
+            if isinstance(item, tuple):
+                _, batch = item
                 self._newest.append(batch)
                 self._newest_bytes += len(batch)
         while self._newest_bytes > REMEMBERED and len(self._newest) > 1:
             self._newest_bytes -= len(self._newest.popleft())
 
-    def _let_go(self, reader: BatchReader) -> None:
+    def _close_reader(self, reader: BatchReader) -> None:
         self._poll.unregister(reader.connection.fileno())
         reader.close()
         self._reader = None

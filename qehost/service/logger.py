@@ -7,10 +7,10 @@ import sys
 import threading
 from typing import Any
 
-__all__ = ["Guarded"]
+__all__ = ["SafeLogger"]
 
 
-class Guarded(logging.LoggerAdapter[Any]):
+class SafeLogger(logging.LoggerAdapter[Any]):
     """A logger that never raises: with a line of the log a thread of the service would end.
 
     `logging` hides only what a handler's own `handleError` sees.  A filter with a fault, or a

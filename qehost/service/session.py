@@ -9,13 +9,13 @@ import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from qehost.control import ConnectionTask
-from qehost.service.courier import Consumer, Courier
+from qehost.processes.control import ConnectionTask
+from qehost.service.connection_state import StreamState
+from qehost.service.delivery_thread import DeliveryThread, EventReceiver
 from qehost.service.inbox import Inbox
-from qehost.service.keeper import Keeper
-from qehost.service.logger import Guarded
-from qehost.service.place import InJournal, InMemory
-from qehost.service.presence import Presence
+from qehost.service.logger import SafeLogger
+from qehost.service.position import in_folder, in_memory
+from qehost.service.process_monitor import ProcessMonitor
 
 __all__ = ["Session"]
 
@@ -36,7 +36,7 @@ class Session:
     def __init__(
         self,
         task: ConnectionTask,
-        log: Callable[[], Guarded],
+        log: Callable[[], SafeLogger],
         after: Session | None = None,
     ) -> None:
         self.task = task
@@ -45,22 +45,23 @@ class Session:
         self._log = log
         with ExitStack() as undo:
             place = (
-                InJournal(task.state_dir, task.account, task.journal)
+                in_folder(task.state_dir, task.account, task.journal)
                 if task.state_dir
-                else InMemory()
+                else in_memory(task.account)
             )
             undo.callback(place.close)
             inbox = Inbox()
             undo.callback(inbox.close)
-            self._presence = Presence()
-            self._presence.note_status(place.before, False)
-            self._keeper = Keeper(task, inbox, self._presence, log, self._abandoned)
-            undo.callback(self._keeper.stop, END_WITHIN)
-            self._courier = Courier(
+            self._place = place
+            self._state = StreamState()
+            self._state.note_status(place.before, False)
+            self._monitor = ProcessMonitor(task, inbox, self._state, log, self._abandoned)
+            undo.callback(self._monitor.stop, END_WITHIN)
+            self._delivery = DeliveryThread(
                 task.account,
                 inbox,
                 place,
-                self._presence,
+                self._state,
                 log,
                 self._abandoned,
                 None if after is None else after.thread,
@@ -70,46 +71,51 @@ class Session:
     @property
     def thread(self) -> threading.Thread:
         """In which handlers are called."""
-        return self._courier.thread
+        return self._delivery.thread
+
+    @property
+    def position(self) -> int:
+        """The last event that the program has handled."""
+        return self._place.position.cursor
 
     @property
     def alive(self) -> bool:
         """Whether nobody has closed it, in this process."""
-        return not self._courier.stopped.is_set() and self._pid == os.getpid()
+        return not self._delivery.stopped.is_set() and self._pid == os.getpid()
 
     @property
     def connected(self) -> bool:
-        return self.alive and self._presence.connected
+        return self.alive and self._state.connected
 
-    def start(self, consumer: Consumer) -> None:
+    def start(self, receiver: EventReceiver) -> None:
         """Whatever is raised, nothing has been started then."""
         try:
-            self._courier.start(consumer)
-            self._keeper.start()
+            self._delivery.start(receiver)
+            self._monitor.start()
         except BaseException:
-            self._courier.silence()
-            self._courier.stop(HANDLER_WITHIN)
-            self._keeper.stop(END_WITHIN)
+            self._delivery.silence()
+            self._delivery.stop(HANDLER_WITHIN)
+            self._monitor.stop(END_WITHIN)
             raise
         _running.add(self)
 
     def stopped(self) -> bool:
-        return self._courier.stopped.is_set()
+        return self._delivery.stopped.is_set()
 
     def replace(self, task: ConnectionTask) -> None:
         """Go on with this task, which has another listen key."""
         self.task = task
         self._generation += 1
-        self._courier.generation = self._generation
-        self._keeper.replace(task, self._generation)
+        self._delivery.generation = self._generation
+        self._monitor.replace(task, self._generation)
 
     def close(self) -> None:
         """End everything.  Waits, but never for ever, and not for the handler that calls this."""
         if self._pid != os.getpid():
             return  # a fork of the program: the connection is its parent's
-        self._courier.stopped.set()
-        self._keeper.stop(END_WITHIN)
-        if not self._courier.stop(HANDLER_WITHIN):
+        self._delivery.stopped.set()
+        self._monitor.stop(END_WITHIN)
+        if not self._delivery.stop(HANDLER_WITHIN):
             self._log().warning(
                 "closed, but a handler is still running after %g s; no other will be called",
                 HANDLER_WITHIN,
@@ -119,12 +125,12 @@ class Session:
     def end(self) -> None:
         """At the end of the program: only the process, and quickly; no handler is called."""
         if self._pid == os.getpid():
-            self._courier.silence()
-            self._keeper.stop(AT_EXIT_WITHIN)
+            self._delivery.silence()
+            self._monitor.stop(AT_EXIT_WITHIN)
 
     def _abandoned(self) -> None:
         """One side can't go on, or is gone; called in the thread that found out."""
-        self._courier.stopped.set()
+        self._delivery.stopped.set()
         threading.Thread(target=self.close, name="qehost-close", daemon=True).start()
 
 

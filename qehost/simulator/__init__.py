@@ -1,4 +1,4 @@
-"""A local venue: the stream and the REST interface of Quantum Execute, with a living market."""
+"""A local venue: the stream and the REST interface of Quantum Execute, with a simulated market."""
 
 from qehost.simulator.server import Venue
 

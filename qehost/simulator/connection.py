@@ -1,7 +1,7 @@
-"""One client's WebSocket, from the venue's side: a bounded outbox, a writer thread, a reader.
+"""The venue's side of one WebSocket: a bounded outbox, a writer thread, a reader.
 
-The market never waits for a client.  What is sent goes into the outbox, which the writer thread
-empties; a client that lets it grow past its bound loses the connection, as at a real venue.
+The market never waits for a client.  What is sent is put into the outbox, which the writer thread
+empties; if a client lets it grow past its bound the connection is reset, as at a real venue.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from websocket import (
 )
 
 from qehost.simulator.accounts import Account
-from qehost.simulator.encode import Form
+from qehost.simulator.encode import MessageVersion
 
-__all__ = ["Connection", "frame", "text_frame"]
+__all__ = ["ClientConnection", "frame", "text_frame"]
 
 OUTBOX_LIMIT = 16 * 1024 * 1024
-"""Bytes that wait for one client; about 20,000 messages."""
+"""Bytes in the outbox of one client; about 20,000 messages."""
 
 _WRITE_SIZE = 256 * 1024
 _LINGER_RESET = struct.pack("ii", 1, 0)
 
-# What the writer does next: it sends bytes, or calls something.
+# The writer sends bytes and calls functions.
 _Item: TypeAlias = bytes | Callable[[], object]
 
 
@@ -46,18 +46,18 @@ def text_frame(text: bytes) -> bytes:
     return frame(ABNF.OPCODE_TEXT, text)
 
 
-class Connection:
-    """An open stream.  Every method but `serve` returns at once, and may be called by any thread.
+class ClientConnection:
+    """An open stream.  Every method but `serve` returns at once and may be called by any thread.
 
-    `form` says whether the client asked for V1 or V2; `closed` is set when it is over.
-    `write_pause` (seconds) is made before each write.
+    `form` is the version that the client asked for; `closed` is set at the end of the stream.
+    The writer pauses for `write_pause` seconds before each write.
     """
 
     def __init__(
         self,
         account: Account,
         listen_key: str,
-        form: Form,
+        form: MessageVersion,
         sock: socket.socket,
         read: Callable[[int], bytes],
         write_pause: float = 0.0,
@@ -73,23 +73,24 @@ class Connection:
         self.waiting = 0  # bytes in the outbox
         self._changed = threading.Condition()
         self._ending = False  # nothing more is accepted for sending
-        self._gone = threading.Event()  # nobody is there any more: pauses end
-        self._muted = False
+        self._gone = threading.Event()  # the client has gone: pauses end
+        self._silent = False  # nothing more is sent at all
+        self._muted = False  # no message is sent any more
         self._write_pause = write_pause
         self._sending = False  # the writer may hang in the socket
 
     def __repr__(self) -> str:
-        return f"Connection({self.form}, {'closed' if self.closed.is_set() else 'open'})"
+        return f"ClientConnection({self.form}, {'closed' if self.closed.is_set() else 'open'})"
 
     @property
     def open(self) -> bool:
-        """Whether something sent now would still go out."""
-        return not self._ending and not self._muted
+        """Whether a message that is sent now would still be written."""
+        return not (self._ending or self._silent or self._muted)
 
     def send(self, data: bytes) -> None:
         """Sends bytes as they are, usually a whole frame."""
         with self._changed:
-            if self._ending or self._muted:
+            if self._ending or self._silent:
                 return
             self._outbox.append(data)
             self.waiting += len(data)
@@ -100,21 +101,25 @@ class Connection:
         self.reset()
 
     def then(self, action: Callable[[], object]) -> None:
-        """Calls `action` in the writer's thread, after all that was sent before it is written."""
+        """Calls `action` in the writer's thread after everything sent before was written."""
         with self._changed:
             if not self._ending:
                 self._outbox.append(action)
                 self._changed.notify()
 
     def pause(self, seconds: float) -> None:
-        """Waits between what was sent before and what is sent after."""
+        """Waits between what was sent before and what is sent after this call."""
         self.then(lambda: self._gone.wait(seconds))
 
-    def mute(self) -> None:
+    def silence(self) -> None:
         """Sends nothing more, not even a pong, and stays open."""
         with self._changed:
-            self._muted = True
+            self._silent = True
             self._forget()
+
+    def mute(self) -> None:
+        """Gets no more messages, since it does not count as open; answers pings."""
+        self._muted = True
 
     def close(self, code: int = STATUS_NORMAL, reason: str = "") -> None:
         """Ends the stream with a close frame, then the end of the file."""
@@ -135,8 +140,8 @@ class Connection:
         with self._changed:
             self._ending = True
             self._forget()
-            # Shutting down the sending side would say "end of file" before the reset, so that is
-            # done only where the writer hangs in a full socket and nothing else would wake it.
+            # Shutting down the sending side sends an end of file before the reset, so it is done
+            # only if the writer is blocked by a full socket, where nothing else would wake it.
             how = socket.SHUT_RDWR if self._sending else socket.SHUT_RD
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)

@@ -13,11 +13,11 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from qehost.messages import FillDetail, MasterOrderDetail, OrderDetail
-from qehost.simulator.orders import Update
+from qehost.simulator.orders import OrderUpdate
 
-__all__ = ["Form", "outer", "pushes", "v1_objects", "v2_object"]
+__all__ = ["MessageVersion", "outer", "pushes", "v1_objects", "v2_object"]
 
-Form: TypeAlias = Literal["v1", "v2"]
+MessageVersion: TypeAlias = Literal["v1", "v2"]
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -43,7 +43,7 @@ def _plain(number: Decimal) -> str:
 def v2_object(subject: MasterOrderDetail | OrderDetail) -> dict[str, Any]:
     """The V2 object, every documented field in the documented order.
 
-    A number that there is none of is `""`.
+    A missing number is `""`.
     """
     result: dict[str, Any] = {}
     for name, camel, as_string in _V2_NAMES[type(subject)]:
@@ -66,7 +66,7 @@ def _epoch_ms(moment: str) -> int:
     return round(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
-def v1_objects(update: Update) -> Iterator[dict[str, Any]]:
+def v1_objects(update: OrderUpdate) -> Iterator[dict[str, Any]]:
     """The V1 objects: a master order, or a child order and the fill that changed it."""
     if isinstance(update.subject, MasterOrderDetail):
         yield _v1_master_order(update.subject)
@@ -155,12 +155,17 @@ def outer(
 
 
 def pushes(
-    update: Update, message_id: str, user_id: str, form: Form, *, as_object: bool = False
+    update: OrderUpdate,
+    message_id: str,
+    user_id: str,
+    form: MessageVersion,
+    *,
+    as_object: bool = False,
 ) -> list[tuple[str, bytes]]:
-    """The messages that tell of one update, each with its message id.
+    """The messages of one update, each with its message id.
 
-    One, but for a fill in V1: the child order and the fill are two messages there, and the fill's
-    id is the order's with `f` behind it.
+    In V1 a child order and its fill are two messages, and the fill's id is the order's followed by
+    `f`; every other update is one message.
     """
     kind = "master_data" if isinstance(update.subject, MasterOrderDetail) else "order_data"
     objects = [v2_object(update.subject)] if form == "v2" else list(v1_objects(update))

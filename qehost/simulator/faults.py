@@ -1,11 +1,12 @@
-"""The venue's faults: how they are written, and when they strike.  No I/O, the clock passed in.
+"""The venue's faults: how they are specified, and when they occur.  No I/O, the clock passed in.
 
 A fault is written `NAME[=WHEN]` or `NAME[=VALUE]`:
 
-* WHEN is a time (`5s`, `250ms`, `2m`): again and again after that long; or a probability (`5%`,
-  `0.1%`): for each message or request that it could meet.
+* WHEN is a time (`5s`, `250ms`, `2m`): again and again, that far apart; or a probability (`5%`,
+  `0.1%`): at each message or request.
 * VALUE is a time, for the faults that are a state of the venue: `clock=+90s`.
-* `random=SEED[,PACE]` mixes them: one after another at random, about one every PACE.
+* `clock-step=SIZE[,PACE]` sets the venue's clock forward by SIZE and back in turn, every PACE.
+* `random=SEED[,PACE]` chooses one after another at random, about one every PACE.
 
 Everything random comes from a seed, so a run with faults can be repeated.
 """
@@ -19,15 +20,25 @@ from difflib import get_close_matches
 from random import Random
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["KINDS", "Fault", "Kind", "Mixer", "Occasions", "describe", "parse"]
+__all__ = [
+    "KINDS",
+    "Fault",
+    "FaultKind",
+    "FaultSchedule",
+    "RandomFaults",
+    "describe_faults",
+    "parse",
+]
 
-Group: TypeAlias = Literal["stream", "message", "open", "handshake", "rest", "setting", "random"]
+FaultGroup: TypeAlias = Literal[
+    "stream", "message", "open", "handshake", "rest", "market", "venue", "setting", "random"
+]
 
 
-class Kind(NamedTuple):
-    """`groups`: what it meets.  `default`: the part after `=` where none is given."""
+class FaultKind(NamedTuple):
+    """`groups`: what it affects.  `default`: the part after `=` if none is given."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[FaultGroup, ...]
     default: str
     help: str
 
@@ -41,53 +52,97 @@ _ANSWERS = {
     "503": "HTTP 503 with Retry-After",
     "hang": "no answer at all",
 }
-_SCOPES: dict[str, tuple[tuple[Group, ...], str]] = {
+_SCOPES: dict[str, tuple[tuple[FaultGroup, ...], str]] = {
     "http": (("handshake", "rest"), "to REST calls and handshakes"),
     "rest": (("rest",), "to REST calls"),
     "handshake": (("handshake",), "to handshakes"),
 }
 
-KINDS: dict[str, Kind] = {
+# A REST call that is carried out all the same.
+_CARRIED_OUT = {
+    name: FaultKind(("rest",), "20%", what)
+    for name, what in {
+        "rest-lost": "a REST call is carried out, and the connection ends without an answer",
+        "rest-late": "a REST call is carried out, and answered 2 s later",
+        "rest-done-500": "a REST call is carried out, and answered by 500",
+        "rest-delayed": "the connection ends without an answer; the call is carried out 1 s later",
+    }.items()
+}
+
+KINDS: dict[str, FaultKind] = {
     # A stream, counted from its opening.
-    "drop": Kind(("stream",), "10s", "the stream ends with a close frame"),
-    "end": Kind(("stream",), "10s", "the stream ends without a close frame"),
-    "reset": Kind(("stream",), "10s", "the stream ends by a TCP reset"),
-    "silence": Kind(("stream",), "10s", "the stream stays open and says nothing, no pong either"),
-    "torn": Kind(("stream",), "10s", "half a frame, then the end of the stream"),
-    "reserved": Kind(("stream",), "10s", "a frame with a reserved bit"),
-    "opcode": Kind(("stream",), "10s", "a frame with a reserved opcode"),
-    "oversized": Kind(("stream",), "10s", "a frame that announces 1 TiB"),
-    "invalid-utf8": Kind(("stream",), "10s", "a text frame that is not UTF-8"),
-    "takeover": Kind(("stream",), "10s", "another program makes itself a new listen key"),
+    "drop": FaultKind(("stream",), "10s", "the stream ends with a close frame"),
+    "end": FaultKind(("stream",), "10s", "the stream ends without a close frame"),
+    "reset": FaultKind(("stream",), "10s", "the stream ends by a TCP reset"),
+    "silence": FaultKind(
+        ("stream",), "10s", "the stream stays open, but nothing is sent, not even a pong"
+    ),
+    "mute": FaultKind(
+        ("stream",), "10s", "the stream stays open and answers pings, but brings no message"
+    ),
+    "torn": FaultKind(("stream",), "10s", "half a frame, then the end of the stream"),
+    "reserved": FaultKind(("stream",), "10s", "a frame with a reserved bit"),
+    "opcode": FaultKind(("stream",), "10s", "a frame with a reserved opcode"),
+    "oversized": FaultKind(("stream",), "10s", "a frame that announces 1 TiB"),
+    "invalid-utf8": FaultKind(("stream",), "10s", "a text frame that is not UTF-8"),
+    "takeover": FaultKind(("stream",), "10s", "another program makes itself a new listen key"),
     # A message.
-    "duplicate": Kind(("message",), "5%", "the message is sent twice"),
-    "reorder": Kind(("message",), "5%", "the message is sent after the next one"),
-    "gap": Kind(("message",), "5%", "the message is not sent: only REST knows"),
-    "fragmented": Kind(("message",), "5%", "the message comes in fragments, a ping between them"),
-    "dribble": Kind(("message",), "5%", "the message comes in tiny pieces over a quarter second"),
+    "duplicate": FaultKind(("message",), "5%", "the message is sent twice"),
+    "reorder": FaultKind(("message",), "5%", "the message is sent after the next one"),
+    "gap": FaultKind(("message",), "5%", "the message is not sent: only REST knows"),
+    "fragmented": FaultKind(
+        ("message",), "5%", "the message comes in fragments, a ping between them"
+    ),
+    "dribble": FaultKind(
+        ("message",), "5%", "the message comes in tiny pieces over a quarter second"
+    ),
     # A handshake or a REST call.
-    "close-at-open": Kind(("open",), "100%", "the stream is closed as soon as it is open"),
-    "refuse-key": Kind(("handshake",), "50%", "the handshake refuses the listen key, for good"),
+    "close-at-open": FaultKind(("open",), "100%", "the stream is closed as soon as it is open"),
+    "refuse-key": FaultKind(
+        ("handshake",), "50%", "the handshake refuses the listen key, for good"
+    ),
     **{
-        f"{scope}-{answer}": Kind(groups, "20%", f"{what} {where}")
+        f"{scope}-{answer}": FaultKind(groups, "20%", f"{what} {where}")
         for scope, (groups, where) in _SCOPES.items()
         for answer, what in _ANSWERS.items()
     },
+    **_CARRIED_OUT,
+    # An update of the market.
+    "amend": FaultKind(
+        ("market",), "5%", "an open child order is amended: the same id, a new orderId and price"
+    ),
     # The venue as a whole.
-    "expire-key": Kind(("setting",), "30s", "listen keys live that long"),
-    "keep-old": Kind(("setting",), "", "a stream may outlive the listen key it was opened with"),
-    "clock": Kind(("setting",), "+90s", "the venue's clock is off by that much"),
-    "slow-write": Kind(("setting",), "20ms", "a pause before each write to a stream"),
-    "random": Kind(("random",), "1,2s", "SEED[,PACE]: most of these, one after another"),
+    "restart": FaultKind(
+        ("venue",), "30s", "every stream ends, and the messageIds begin anew, at the same ones"
+    ),
+    "clock-step": FaultKind(
+        ("venue",), "+3m,20s", "SIZE[,PACE]: the venue's clock is set forward and back in turn"
+    ),
+    "expire-key": FaultKind(("setting",), "30s", "listen keys live that long"),
+    "keep-old": FaultKind(
+        ("setting",), "", "a stream may outlive the listen key it was opened with"
+    ),
+    "clock": FaultKind(("setting",), "+90s", "the venue's clock is off by that much"),
+    "expire-at-ms": FaultKind(("setting",), "", "expireAt is in milliseconds"),
+    "whole-seconds": FaultKind(
+        ("setting",), "", "REST's createdAt and updatedAt (V2) are in whole seconds"
+    ),
+    "resting": FaultKind(
+        ("setting",), "1h", "every fourth child order rests so long before anything of it is filled"
+    ),
+    "slow-write": FaultKind(("setting",), "20ms", "a pause before each write to a stream"),
+    "random": FaultKind(("random",), "1,2s", "SEED[,PACE]: most of these, one after another"),
 }
 """Every fault by name."""
 
-# Not what would last, what a client must not simply get over, or what costs it its whole time-out;
-# `http-` is both of the others.
-_UNMIXED = {"random", "keep-old", "clock", "slow-write", "takeover", "rest-401"}
-_UNMIXED |= {name for name in KINDS if name.startswith("http-") or name.endswith("-hang")}
-# How often `random` takes each group: a client that is refused again and again sees little else.
-_SHARES: dict[Group, int] = {
+# Not those that last, that a client must not simply recover from, that cost it a whole time-out, or
+# that only matter to who acts; `http-` is both of the others.
+_NOT_RANDOM = {"random", "takeover", "mute", "rest-401"}
+_NOT_RANDOM |= _CARRIED_OUT.keys()
+_NOT_RANDOM |= {name for name, kind in KINDS.items() if "setting" in kind.groups} - {"expire-key"}
+_NOT_RANDOM |= {name for name in KINDS if name.startswith("http-") or name.endswith("-hang")}
+# How often `random` takes each group: with many refusals a client would see little else.
+_SHARES: dict[FaultGroup, int] = {
     "stream": 5,
     "message": 5,
     "rest": 2,
@@ -95,8 +150,8 @@ _SHARES: dict[Group, int] = {
     "open": 1,
     "setting": 1,
 }
-_MIXED = {
-    group: [n for n, kind in KINDS.items() if group in kind.groups and n not in _UNMIXED]
+_RANDOM = {
+    group: [n for n, kind in KINDS.items() if group in kind.groups and n not in _NOT_RANDOM]
     for group in _SHARES
 }
 
@@ -111,7 +166,7 @@ class Fault(NamedTuple):
     name: str
     every: float | None = None
     probability: float | None = None
-    value: float | None = None  # of a setting; the seed of `random`
+    value: float | None = None  # of a setting; SIZE of `clock-step`; the seed of `random`
 
 
 def parse(spec: str) -> Fault:
@@ -128,6 +183,9 @@ def parse(spec: str) -> Fault:
         if not seed.isdigit():
             raise ValueError(f"{spec}: a whole number was expected as the seed, such as random=7")
         return Fault(name, every=_time(spec, pace or "2s"), value=int(seed))
+    if name == "clock-step":
+        size, _, pace = text.partition(",")
+        return Fault(name, every=_time(spec, pace or "20s"), value=_time(spec, size, signed=True))
     if kind.groups == ("setting",):
         if not kind.default:
             if text:
@@ -143,7 +201,7 @@ def parse(spec: str) -> Fault:
     return Fault(name, probability=probability)
 
 
-def describe() -> list[tuple[str, str]]:
+def describe_faults() -> list[tuple[str, str]]:
     """Each fault with its default, and what it does."""
     return [
         (f"{name}={kind.default}" if kind.default else name, kind.help)
@@ -160,57 +218,59 @@ def _time(spec: str, text: str, *, signed: bool = False, or_percent: bool = Fals
     return seconds
 
 
-class Occasions:
-    """Decides at each occasion which faults strike: for one stream, or for all messages, …
+class FaultSchedule:
+    """Decides when faults occur: those of one stream, or of all messages, …
 
     `now` is a monotonic clock, in seconds.
     """
 
-    def __init__(self, faults: Iterable[Fault], dice: Random, now: float) -> None:
-        self._dice = dice
+    def __init__(self, faults: Iterable[Fault], rng: Random, now: float) -> None:
+        self._rng = rng
         self._chances = [(each.name, each.probability) for each in faults if each.probability]
         self._every = {each.name: each.every for each in faults if each.every}
         self._next = {name: now + every for name, every in self._every.items()}
         self._injected: Counter[str] = Counter()
 
     def inject(self, name: str, times: int = 1) -> None:
-        """Lets it strike at each of the next `times` occasions."""
+        """Let it occur at each of the next `times` calls of `due`."""
         self._injected[name] += times
 
     @property
     def injected(self) -> bool:
-        """Whether something injected still waits for its occasion."""
+        """Whether an injected fault is still to occur."""
         return bool(self._injected)
 
     def due(self, now: float, *, chance: bool = True) -> list[str]:
-        """The faults that strike now; without `chance` only those whose time has come."""
+        """The faults that occur now; without `chance` those with a probability are left out."""
         if not (self._injected or self._next or (chance and self._chances)):
             return []
-        struck = [name for name, at in self._next.items() if now >= at]
-        for name in struck:
+        names = [name for name, at in self._next.items() if now >= at]
+        for name in names:
             self._next[name] = now + self._every[name]
-        struck += self._injected
+        names += self._injected
         self._injected -= Counter(list(self._injected))
         if chance:
-            struck += [name for name, odds in self._chances if self._dice.random() < odds]
-        return struck
+            names += [
+                name for name, probability in self._chances if self._rng.random() < probability
+            ]
+        return names
 
 
-class Mixer:
-    """`random=SEED,PACE`: one fault after another."""
+class RandomFaults:
+    """`random=SEED,PACE`: one fault after another at random."""
 
     def __init__(self, fault: Fault, now: float) -> None:
-        self._dice = Random(f"mixed faults {fault.value}")
+        self._rng = Random(f"mixed faults {fault.value}")
         self._pace = fault.every or 2.0
         self._next = now + self._wait()
 
     def due(self, now: float) -> str:
-        """The fault that strikes now, or `""`."""
+        """The fault that occurs now, or `""`."""
         if now < self._next:
             return ""
         self._next = now + self._wait()
-        (group,) = self._dice.choices(list(_SHARES), list(_SHARES.values()))
-        return self._dice.choice(_MIXED[group])
+        (group,) = self._rng.choices(list(_SHARES), list(_SHARES.values()))
+        return self._rng.choice(_RANDOM[group])
 
     def _wait(self) -> float:
-        return self._dice.uniform(0.5, 1.5) * self._pace
+        return self._rng.uniform(0.5, 1.5) * self._pace

@@ -1,4 +1,4 @@
-"""What the venue remembers for REST: the last state of each order.  Bounded, no I/O."""
+"""The last state of each order, for REST.  Bounded, no I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, TypeVar
 
 from qehost.messages import MasterOrderDetail, OrderDetail
-from qehost.simulator.orders import FINISHED, Update
+from qehost.simulator.orders import FINISHED, OrderUpdate
 
 __all__ = ["History", "TimeFilter"]
 
@@ -31,8 +31,8 @@ class History:
         self._children: dict[str, OrderDetail] = {}
         self._by_client_order_id: dict[str, str] = {}
 
-    def record(self, update: Update) -> None:
-        """Keeps an update's state; the oldest orders make room for it."""
+    def record(self, update: OrderUpdate) -> None:
+        """Keeps the state of an order; the oldest orders are dropped."""
         subject = update.subject
         if isinstance(subject, MasterOrderDetail):
             self._masters[subject.master_order_id] = subject
@@ -56,8 +56,8 @@ class History:
     ) -> list[MasterOrderDetail]:
         """Newest first; `wanted` by the fields' own names in `MasterOrderDetail`.
 
-        The status `NEW` means all that still run and `COMPLETED` all that don't, as at the venue;
-        any other is taken by the letter.
+        The status `NEW` means all that still run and `COMPLETED` all that don't; any other finds
+        nothing, as at the venue.
         """
         status = wanted.pop("status", "")
 
@@ -67,7 +67,7 @@ class History:
                 return not finished
             if status == "COMPLETED":
                 return finished
-            return not status or detail.status == status
+            return not status
 
         return self._select(self._masters.values(), wanted, since, until, match)
 
@@ -102,12 +102,12 @@ class History:
             if since is None and until is None:
                 return True
             text = detail.updated_at if self._time_filter == "updated" else detail.created_at
-            moment = datetime.fromisoformat(text)
-            return (since is None or moment >= since) and (until is None or moment <= until)
+            time = datetime.fromisoformat(text)
+            return (since is None or time >= since) and (until is None or time <= until)
 
         found = [
             detail
-            for detail in details
+            for detail in tuple(details)  # a test may ask while the market goes on
             if match(detail)
             and all(getattr(detail, name) == value for name, value in wanted.items())
             and within(detail)

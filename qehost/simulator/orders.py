@@ -1,7 +1,7 @@
-"""One master order at work: its child orders, their fills, its end.  Pure, with the dice passed in.
+"""One running master order: its child orders, their fills, its end.  No I/O, the rng passed in.
 
 Quantities are counted in whole lots and prices in whole ticks (`instruments.py`), so that the sum
-of the child orders' fills is the master order's filled quantity to the last digit, at every moment.
+of the child orders' fills is always the master order's filled quantity to the last digit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from qehost.messages import FillDetail, MasterOrderDetail, OrderDetail
 from qehost.simulator.instruments import Instrument
 
-__all__ = ["FINISHED", "ChildOrder", "MasterOrder", "Update", "rfc3339"]
+__all__ = ["FINISHED", "ChildOrder", "MasterOrder", "OrderUpdate", "rfc3339"]
 
 FINISHED = frozenset({"CANCELLED", "COMPLETED", "COMPLETED_WITHTAIL", "REJECTED", "EXPIRED"})
 """The statuses in which a master order no longer runs."""
@@ -25,6 +25,7 @@ FINISHED = frozenset({"CANCELLED", "COMPLETED", "COMPLETED_WITHTAIL", "REJECTED"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CENT_OF_A_CENT = Decimal("0.0001")
 _SATOSHI = Decimal("0.00000001")
+_RESTING = 4  # each such child order of a master order rests, if any do
 _EXCHANGE_OFFSET = 1_600_000_000_000_000_000
 _MAKER_FEE = Decimal("0.0002")
 _TAKER_FEE = Decimal("0.0005")
@@ -37,7 +38,7 @@ _CHILD_REJECTS = (
 _MASTER_REJECTS = ("Insufficient balance", "Exchange binding is not valid")
 
 
-class Update(msgspec.Struct, frozen=True):
+class OrderUpdate(msgspec.Struct, frozen=True):
     """One change, as the venue pushes it; `fill` is the execution that made it, if one did."""
 
     subject: MasterOrderDetail | OrderDetail
@@ -54,7 +55,7 @@ class ChildOrder:
     """An order at the exchange.  Times are epoch milliseconds."""
 
     def __init__(
-        self, master: MasterOrder, number: int, order_id: str, lots: int, ticks: int, now_ms: int
+        self, master: MasterOrder, number: int, lots: int, ticks: int, now_ms: int
     ) -> None:
         self.instrument = master.instrument
         self.lots = lots
@@ -62,9 +63,10 @@ class ChildOrder:
         self.filled = 0
         self.lot_ticks = 0  # Σ lots × ticks of the fills
         self.maker = True
+        self.rests_until = 0
         self._detail = OrderDetail(
             id=str(number),
-            order_id=order_id,
+            order_id=_at_exchange(number),
             master_order_id=master.detail.master_order_id,
             order_created_time=now_ms,
             exchange=master.detail.exchange,
@@ -92,11 +94,17 @@ class ChildOrder:
     def remaining(self) -> int:
         return self.lots - self.filled
 
-    def change(self, now_ms: int, **fields: Any) -> Update:
+    def change(self, now_ms: int, **fields: Any) -> OrderUpdate:
         self._detail = msgspec.structs.replace(self._detail, updated_at=rfc3339(now_ms), **fields)
-        return Update(self._detail)
+        return OrderUpdate(self._detail)
 
-    def fill(self, lots: int, ticks: int, now_ms: int) -> Update:
+    def amend(self, number: int, now_ms: int) -> OrderUpdate:
+        """A better price, under another id at the exchange."""
+        self.ticks = max(1, self.ticks + (1 if self._detail.side == "buy" else -1))
+        price = self.instrument.price(self.ticks)
+        return self.change(now_ms, order_id=_at_exchange(number), price=price)
+
+    def fill(self, lots: int, ticks: int, now_ms: int) -> OrderUpdate:
         instrument = self.instrument
         self.filled += lots
         self.lot_ticks += lots * ticks
@@ -121,8 +129,14 @@ class ChildOrder:
             notional=instrument.notional(lots * ticks),
             cum_quantity=quantity,
             fill_time=now_ms,
+            id=detail.id,
         )
-        return Update(detail, execution)
+        return OrderUpdate(detail, execution)
+
+
+def _at_exchange(number: int) -> str:
+    """The exchange has numbers of its own, which must be unique to the run, too."""
+    return str(number - _EXCHANGE_OFFSET)
 
 
 class MasterOrder:
@@ -165,23 +179,47 @@ class MasterOrder:
         """Lots that are neither filled nor in an open child order."""
         return self.lots - self.filled - sum(child.remaining for child in self.open)
 
-    def change(self, now_ms: int, **fields: Any) -> Update:
+    @property
+    def _exhausted(self) -> bool:
+        """Whether it places no more child orders."""
+        return not self.steady and self.placed > self.slices + self.slices // 2
+
+    def rests(self, ticks: int, now_ms: int = 0) -> bool:
+        """Whether nothing happens to it: its worst price keeps it from trading at the price
+        `ticks`, or all of it is in child orders that rest."""
+        done = self._exhausted or not self.unplaced
+        if self.open and done and not self._at_work(now_ms):
+            return True
+        limit = self.detail.worst_price or Decimal(0)
+        if limit <= 0 or self.detail.status != "PROCESSING" or self.open:
+            return False
+        price = self.instrument.price(ticks)
+        return price > limit if self.detail.side == "buy" else price < limit
+
+    def change(self, now_ms: int, **fields: Any) -> OrderUpdate:
         if fields.get("status") in FINISHED:
             fields["finished_ms"] = now_ms
         self.detail = msgspec.structs.replace(self.detail, updated_at=rfc3339(now_ms), **fields)
-        return Update(self.detail)
+        return OrderUpdate(self.detail)
 
     def advance(
-        self, dice: Random, ticks: int, now_ms: int, next_number: Iterator[int]
-    ) -> Iterator[Update]:
+        self,
+        rng: Random,
+        ticks: int,
+        now_ms: int,
+        next_number: Iterator[int],
+        resting_ms: int = 0,
+    ) -> Iterator[OrderUpdate]:
         """The next thing that happens to this master order at the price `ticks`.
+
+        `resting_ms`: how long every fourth child order rests before anything happens to it.
 
         One to a handful of updates; a child order's comes before the master order's that it causes.
         """
-        luck = 1.0 if self.steady else dice.random()
+        luck = 1.0 if self.steady else rng.random()
         match self.detail.status:
             case "NEW" if luck < 0.04:
-                reason = dice.choice(_MASTER_REJECTS)
+                reason = rng.choice(_MASTER_REJECTS)
                 yield self.change(now_ms, status="REJECTED", reject_reason=reason)
             case "NEW" if luck < 0.15:
                 yield self.change(now_ms, status="WAITING")
@@ -194,48 +232,60 @@ class MasterOrder:
             case _ if luck < 0.010:
                 yield self.change(now_ms, status="PAUSED")
             case _:
-                yield from self._work(dice, ticks, now_ms, next_number)
+                yield from self._work(rng, ticks, now_ms, next_number, resting_ms)
 
-    def end(self, now_ms: int, status: str, reason: str = "") -> Iterator[Update]:
+    def end(self, now_ms: int, status: str, reason: str = "") -> Iterator[OrderUpdate]:
         """Cancels the open child orders, then ends the master order itself."""
         for child in self.open:
             yield child.change(now_ms, status="CANCELLED")
         self.open.clear()
         yield self.change(now_ms, status=status, reject_reason=reason)
 
+    def _at_work(self, now_ms: int) -> list[ChildOrder]:
+        """The open child orders that don't rest."""
+        return [child for child in self.open if child.rests_until <= now_ms]
+
     def _work(
-        self, dice: Random, ticks: int, now_ms: int, next_number: Iterator[int]
-    ) -> Iterator[Update]:
-        exhausted = not self.steady and self.placed > self.slices + self.slices // 2
-        if self.open and (len(self.open) == 2 or not self.unplaced or dice.random() < 0.8):
-            yield from self._trade(dice.choice(self.open), dice, now_ms)
-        elif exhausted:
+        self,
+        rng: Random,
+        ticks: int,
+        now_ms: int,
+        next_number: Iterator[int],
+        resting_ms: int,
+    ) -> Iterator[OrderUpdate]:
+        open_ = self._at_work(now_ms)
+        if open_ and (len(open_) >= 2 or not self.unplaced or rng.random() < 0.8):
+            yield from self._trade(rng.choice(open_), rng, now_ms)
+        elif self._exhausted:
             tail = self.unplaced * 20 < self.lots
             yield from self.end(now_ms, "COMPLETED_WITHTAIL" if tail else "EXPIRED")
         else:
-            yield self._place(dice, ticks, now_ms, next(next_number))
+            yield self._place(rng, ticks, now_ms, next(next_number), resting_ms)
 
-    def _place(self, dice: Random, ticks: int, now_ms: int, number: int) -> Update:
+    def _place(
+        self, rng: Random, ticks: int, now_ms: int, number: int, resting_ms: int
+    ) -> OrderUpdate:
         usual = max(1, -(-self.lots // self.slices))
         match self.detail.algorithm:
             case "VWAP":  # heavy at both ends of the day, light in the middle
                 done = self.filled / self.lots
                 usual = int(usual * (0.6 + 3.2 * (done - 0.5) ** 2))
-            case "POV":  # follows a volume that nobody knows
-                usual = int(usual * dice.uniform(0.3, 1.7))
+            case "POV":  # follows an unknown volume
+                usual = int(usual * rng.uniform(0.3, 1.7))
         lots = min(max(1, usual), self.unplaced)
-        # The exchange counts on its own; its numbers must be unique to the run as well.
-        child = ChildOrder(self, number, str(number - _EXCHANGE_OFFSET), lots, ticks, now_ms)
-        child.maker = dice.random() < 0.6
+        child = ChildOrder(self, number, lots, ticks, now_ms)
+        child.maker = rng.random() < 0.6
         self.placed += 1
-        if dice.random() < 0.03:
-            reason = dice.choice(_CHILD_REJECTS)
+        if self.placed % _RESTING == 0:
+            child.rests_until = now_ms + resting_ms
+        if rng.random() < 0.03:
+            reason = rng.choice(_CHILD_REJECTS)
             return child.change(now_ms, status="REJECTED", reject_reason=reason)
         self.open.append(child)
-        return Update(child.detail)
+        return OrderUpdate(child.detail)
 
-    def _trade(self, child: ChildOrder, dice: Random, now_ms: int) -> Iterator[Update]:
-        luck = dice.random()
+    def _trade(self, child: ChildOrder, rng: Random, now_ms: int) -> Iterator[OrderUpdate]:
+        luck = rng.random()
         if child.detail.status == "Cancelack" or luck < 0.02:
             self.open.remove(child)
             yield child.change(now_ms, status="CANCELLED")
@@ -245,15 +295,15 @@ class MasterOrder:
             yield child.change(now_ms, status="CANCEL_REJECTED")
         else:
             whole = child.remaining == 1 or luck < 0.45
-            lots = child.remaining if whole else dice.randint(1, child.remaining - 1)
+            lots = child.remaining if whole else rng.randint(1, child.remaining - 1)
             better = -1 if child.detail.side == "buy" else 1
-            ticks = max(1, child.ticks + better * dice.randint(0, 2))
+            ticks = max(1, child.ticks + better * rng.randint(0, 2))
             yield child.fill(lots, ticks, now_ms)
             if not child.remaining:
                 self.open.remove(child)
             yield self._filled(lots, ticks, child.maker, now_ms)
 
-    def _filled(self, lots: int, ticks: int, maker: bool, now_ms: int) -> Update:
+    def _filled(self, lots: int, ticks: int, maker: bool, now_ms: int) -> OrderUpdate:
         """The master order after a child order's fill of `lots` at `ticks`."""
         instrument = self.instrument
         self._lot_ticks += lots * ticks

@@ -1,16 +1,16 @@
-"""What the venue refuses, and how it says so over HTTP."""
+"""Requests that the venue refuses, and those that it does not answer."""
 
 from __future__ import annotations
 
-__all__ = ["Hang", "Refused"]
+__all__ = ["HangingRequest", "LostAnswer", "RestRefusal"]
 
 
-class Refused(Exception):
+class RestRefusal(Exception):
     """A request that the venue does not carry out.
 
     `status` is the HTTP status and the envelope's `code`, `reason` the constant for programs,
-    `message` the sentence for people, `retry_after` the seconds to wait, if any.  It ends at the
-    venue's own REST interface, so it is no part of the tree in `qehost.errors`.
+    `message` the sentence for people, `retry_after` the seconds to wait, if any.  It is not raised
+    outside of the simulator, so it is no part of the tree in `qehost.errors`.
     """
 
     def __init__(
@@ -26,5 +26,16 @@ class Refused(Exception):
         return f"{self.status} {self.reason}: {self.message}"
 
 
-class Hang(Exception):
-    """A request that gets no answer for as long as its sender waits."""
+class HangingRequest(Exception):
+    """A request that is not answered, however long its sender waits."""
+
+
+class LostAnswer(Exception):
+    """A request whose connection ends without an answer.
+
+    It has been carried out, or is to be, by a call of `carry_out`, `later` seconds after that.
+    """
+
+    def __init__(self, later: float = 0.0) -> None:
+        super().__init__(later)
+        self.later = later

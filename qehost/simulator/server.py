@@ -1,4 +1,4 @@
-"""The local venue: a living market behind one port that speaks REST and the push stream.
+"""The local venue: a simulated market, and one port for REST and the push stream.
 
 ::
 
@@ -19,26 +19,28 @@ from typing import Literal, NamedTuple
 
 from websocket import STATUS_NORMAL
 
-from qehost.simulator.accounts import Account, Accounts
-from qehost.simulator.connection import Connection
-from qehost.simulator.doors import Door
-from qehost.simulator.encode import Form
+from qehost.simulator.accounts import Account, AccountList
+from qehost.simulator.connection import ClientConnection
+from qehost.simulator.encode import MessageVersion
+from qehost.simulator.fault_injector import FaultInjector, refusal_by
 from qehost.simulator.faults import KINDS, Fault, parse
 from qehost.simulator.history import TimeFilter
-from qehost.simulator.orders import Update
-from qehost.simulator.refusal import Refused
-from qehost.simulator.rest import Reply, Request, Rest, refusal
-from qehost.simulator.streams import Protocol, Sent, Streams
-from qehost.simulator.trouble import Trouble
+from qehost.simulator.http_server import HttpServer
+from qehost.simulator.orders import OrderUpdate
+from qehost.simulator.refusal import LostAnswer, RestRefusal
+from qehost.simulator.rest import Rest, RestReply, RestRequest, refusal
+from qehost.simulator.streams import SentMessage, StreamProtocol, Streams
 
-__all__ = ["Protocol", "Seen", "Sent", "Venue"]
+__all__ = ["SeenRequest", "SentMessage", "StreamProtocol", "Venue"]
 
 _BEAT = 0.002  # seconds between two bursts of the market at a high rate
 _IDLE = 0.05  # seconds between two looks at the clock
 _BURST = 1_000  # updates at most in one burst, after a stall
+_LATE = 2.0  # seconds until an answer that comes late
+_DELAYED = 1.0  # seconds until a call that is carried out late
 
 
-class Seen(NamedTuple):
+class SeenRequest(NamedTuple):
     """One HTTP request; status 101 is a stream that opened, 0 a request that gets no answer."""
 
     at: float  # on the monotonic clock
@@ -67,7 +69,7 @@ class Venue:
         rate: float = 0.0,
         host: str = "127.0.0.1",
         port: int = 0,
-        protocol: Protocol = "v2",
+        protocol: StreamProtocol = "v2",
         accounts: int = 1,
         object_data: bool = False,
         time_filter: TimeFilter = "updated",
@@ -77,29 +79,29 @@ class Venue:
     ) -> None:
         parsed = [parse(each) if isinstance(each, str) else each for each in faults]
         self.rate = rate
-        self.requests: deque[Seen] = deque(maxlen=remember)
+        self._requests: deque[SeenRequest] = deque(maxlen=remember)
         self._clock = clock
         self._lock = threading.RLock()
         self._stopping = threading.Event()
-        self._trouble = Trouble(parsed, seed, time.monotonic())
+        self._faults = FaultInjector(parsed, seed, time.monotonic())
         now_ms = self.now_ms()
-        self.accounts = Accounts(
+        self.accounts = AccountList(
             Account(seed, index, now_ms, time_filter) for index in range(accounts)
         )
         self._rest = Rest(self.accounts)
         self._streams = Streams(
             self._lock,
-            self._trouble,
+            self._faults,
             self.now_ms,
             protocol=protocol,
             object_data=object_data,
             remember=remember,
         )
-        self._door = Door((host, port), self)
+        self._http_server = HttpServer((host, port), self)
         self._market = threading.Thread(target=self._trade, name="venue market", daemon=True)
 
     def start(self) -> None:
-        self._door.open()
+        self._http_server.open()
         self._market.start()
 
     def stop(self) -> None:
@@ -107,7 +109,7 @@ class Venue:
         self._stopping.set()
         if self._market.is_alive():
             self._market.join()
-        self._door.shut()
+        self._http_server.shut()
 
     def __enter__(self) -> Venue:
         self.start()
@@ -116,12 +118,12 @@ class Venue:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # --- what a test or a command line needs ------------------------------------------------
+    # --- for tests and the command line -----------------------------------------------------
 
     @property
     def address(self) -> str:
         """Host and port."""
-        host, port = self._door.server_address[:2]
+        host, port = self._http_server.server_address[:2]
         return f"[{host!s}]:{port}" if ":" in str(host) else f"{host!s}:{port}"
 
     @property
@@ -143,22 +145,28 @@ class Venue:
         return self.accounts[0].api_secret
 
     @property
-    def connections(self) -> list[Connection]:
-        """The streams that something sent now would reach, oldest first."""
+    def connections(self) -> list[ClientConnection]:
+        """The streams that a message sent now would reach, oldest first."""
         return self._streams.open()
 
     @property
-    def sent(self) -> deque[Sent]:
-        """What was sent, in order, whether or not somebody listened."""
-        return self._streams.sent
+    def sent(self) -> list[SentMessage]:
+        """The messages sent so far, in order, also those that reached no stream."""
+        # A copy, because others go on sending while the caller goes through it.
+        return list(self._streams.sent)
 
-    def wait_connected(self, count: int = 1, timeout: float = 10.0) -> list[Connection]:
+    @property
+    def requests(self) -> list[SeenRequest]:
+        """The requests answered so far, in order."""
+        return list(self._requests)
+
+    def wait_connected(self, count: int = 1, timeout: float = 60.0) -> list[ClientConnection]:
         """Waits until at least `count` streams are open; `TimeoutError` after `timeout` seconds."""
         return self._streams.wait(count, timeout)
 
     def now_ms(self) -> int:
         """The venue's clock: epoch milliseconds."""
-        return round((self._clock() + self._trouble.clock_offset) * 1000)
+        return round((self._clock() + self._faults.clock_offset) * 1000)
 
     def new_listen_key(self, account: int = 0, lifetime: float | None = None) -> str:
         """A new listen key, as if asked for over REST: the one before it ends.
@@ -166,7 +174,7 @@ class Venue:
         `lifetime` in seconds; left out it is that of REST.
         """
         with self._lock:
-            lifetime = lifetime or self._trouble.key_lifetime
+            lifetime = lifetime or self._faults.rest_form.key_lifetime
             key = self.accounts[account].new_listen_key(self.now_ms(), lifetime)
             self._streams.end_invalid()
         return key
@@ -178,16 +186,16 @@ class Venue:
             users = self.accounts if account is None else [self.accounts[account]]
             return self._streams.push(users, data)
 
-    def step(self, count: int = 1, *, push: bool = True, account: int = 0) -> list[Update]:
+    def step(self, count: int = 1, *, push: bool = True, account: int = 0) -> list[OrderUpdate]:
         """The market's next `count` updates.  Without `push` only REST knows of them."""
         user = self.accounts[account]
         with self._lock:
-            updates = [user.market.step(self.now_ms()) for _ in range(count)]
+            updates = [self._update(user) for _ in range(count)]
             for update in updates:
                 self._publish(user, update, push=push)
         return updates
 
-    def publish(self, update: Update, *, push: bool = True, account: int = 0) -> None:
+    def publish(self, update: OrderUpdate, *, push: bool = True, account: int = 0) -> None:
         """An update that is not the market's.  Without `push` only REST knows of it."""
         with self._lock:
             self._publish(self.accounts[account], update, push=push)
@@ -204,15 +212,15 @@ class Venue:
             if how == "close":
                 connection.close(code, reason)
             else:
-                self._streams.strike(connection, how)
+                self._streams.apply_fault(connection, how)
         return len(connections)
 
     def inject(self, fault: str, times: int = 1) -> None:
-        """Lets a fault strike, whatever its WHEN says.
+        """Apply a fault, whatever its WHEN is.
 
-        A fault of streams meets all that are open, now; one of messages or requests each of the
-        next `times`; a state of the venue holds from now on, and `expire-key` without a value ends
-        the keys that there are.
+        A fault of streams affects all that are open, now; one of messages or requests the next
+        `times` of them; a state of the venue lasts from now on, and `expire-key` without a value
+        ends the existing keys.  `clock-step` and `restart` happen once, now.
         """
         parsed = parse(fault)
         with self._lock:
@@ -222,22 +230,39 @@ class Venue:
                 self._streams.end_invalid()
             elif "stream" in KINDS[parsed.name].groups:
                 for connection in self.connections:
-                    self._streams.strike(connection, parsed.name)
+                    self._streams.apply_fault(connection, parsed.name)
+            elif parsed.name == "clock-step":
+                self._faults.step_clock(parsed.value or 0.0)
+            elif parsed.name == "restart":
+                self._streams.restart()
             else:
-                self._trouble.set(parsed)
-                self._trouble.inject(parsed.name, times)
+                self._faults.set(parsed)
+                self._faults.inject(parsed.name, times)
 
-    # --- what the door asks -----------------------------------------------------------------
+    # --- for the HTTP server ----------------------------------------------------------------
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: RestRequest) -> RestReply:
         with self._lock:
             try:
-                self._trouble.call(time.monotonic())
-            except Refused as refused:
+                spoiled = self._faults.call(time.monotonic())
+            except RestRefusal as refused:
                 return self.refuse(refused)
-            self._rest.key_lifetime = self._trouble.key_lifetime
+        if spoiled == "delayed":
+            raise LostAnswer(_DELAYED)
+        reply = self.carry_out(request)
+        if spoiled == "lost":
+            raise LostAnswer
+        if spoiled == "late":
+            self._stopping.wait(_LATE)
+        if spoiled == "done-500":
+            return self.refuse(refusal_by("500"))
+        return reply
+
+    def carry_out(self, request: RestRequest) -> RestReply:
+        with self._lock:
+            self._rest.form = self._faults.rest_form
             reply = self._rest.answer(request, self.now_ms())
-            if reply.acted_on is not None:  # what it did shows on the stream at once
+            if reply.acted_on is not None:  # its updates are pushed at once
                 for update in reply.acted_on.market.drain():
                     self._publish(reply.acted_on, update)
             self._streams.end_invalid()
@@ -245,36 +270,36 @@ class Venue:
 
     def admit(self, listen_key: str) -> Account:
         with self._lock:
-            spoiled = self._trouble.handshake(time.monotonic())
+            refuse_key = self._faults.handshake(time.monotonic())
             account = self.accounts.by_listen_key(listen_key, self.now_ms())
-            if spoiled and account is not None:
+            if refuse_key and account is not None:
                 account.listen_key = ""
                 account = None
         if account is None:
-            raise Refused(401, "LISTEN_KEY_INVALID", "the listen key is unknown or has expired")
+            raise RestRefusal(401, "LISTEN_KEY_INVALID", "the listen key is unknown or has expired")
         return account
 
-    def refuse(self, refused: Refused) -> Reply:
+    def refuse(self, refused: RestRefusal) -> RestReply:
         return refusal(refused, self.now_ms())
 
     def open(
         self,
         account: Account,
         listen_key: str,
-        form: Form,
+        form: MessageVersion,
         sock: socket.socket,
         read: Callable[[int], bytes],
-    ) -> Connection:
-        pause = self._trouble.write_pause
-        connection = Connection(account, listen_key, form, sock, read, pause)
+    ) -> ClientConnection:
+        pause = self._faults.write_pause
+        connection = ClientConnection(account, listen_key, form, sock, read, pause)
         self._streams.add(connection)
         return connection
 
-    def ended(self, connection: Connection) -> None:
+    def ended(self, connection: ClientConnection) -> None:
         self._streams.remove(connection)
 
     def seen(self, method: str, path: str, status: int) -> None:
-        self.requests.append(Seen(time.monotonic(), method, path, status))
+        self._requests.append(SeenRequest(time.monotonic(), method, path, status))
 
     # --- the market -------------------------------------------------------------------------
 
@@ -287,14 +312,24 @@ class Venue:
             with self._lock:
                 for _ in range(min(due, _BURST)):
                     for account in self.accounts:
-                        self._publish(account, account.market.step(self.now_ms()))
-                for name in self._trouble.mixed(time.monotonic()):
+                        self._publish(account, self._update(account))
+                if self._faults.restarts(time.monotonic()):
+                    self._streams.restart()
+                for name in self._faults.random(time.monotonic()):
                     self.inject(name)
-                self._streams.look_around()
+                self._streams.tick()
             done += due
             next_due = (done + 1) / self.rate - elapsed if self.rate else _IDLE
             wait = min(max(next_due, _BEAT), _IDLE)
 
-    def _publish(self, account: Account, update: Update, *, push: bool = True) -> None:
+    def _update(self, account: Account) -> OrderUpdate:
+        """The market's next."""
+        now_ms, market = self.now_ms(), account.market
+        market.resting_ms = round(self._faults.resting * 1000)
+        if self._faults.market.due(time.monotonic()):
+            market.amend(now_ms)
+        return market.step(now_ms)
+
+    def _publish(self, account: Account, update: OrderUpdate, *, push: bool = True) -> None:
         account.history.record(update)
         self._streams.publish(account, update, push=push)

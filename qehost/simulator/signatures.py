@@ -1,6 +1,6 @@
-"""Checks the signature of a request, as the venue does.  Pure; the clock is passed in.
+"""Checks the signature of a request, as the venue does.  No I/O; the clock is passed in.
 
-It shares no code with the client that signs: two readings of one protocol that agree.
+It shares no code with the client that signs, so that a test with both compares two implementations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from qehost.simulator.accounts import Account
-from qehost.simulator.refusal import Refused
+from qehost.simulator.refusal import RestRefusal
 
 __all__ = ["check_signature", "string_to_sign"]
 
@@ -29,17 +29,19 @@ def check_signature(
     params = dict(parse_qsl(query, keep_blank_values=True))
     signature = params.pop("signature", "")
     if not signature:
-        raise Refused(401, "SIGNATURE_REQUIRED", "the query has no signature")
+        raise RestRefusal(401, "SIGNATURE_REQUIRED", "the query has no signature")
     if not _verify(account, string_to_sign(params, body), signature):
-        raise Refused(401, "SIGNATURE_INVALID", "signature for this request is not valid")
+        raise RestRefusal(401, "SIGNATURE_INVALID", "signature for this request is not valid")
     sent = _milliseconds(params.pop("timestamp", ""), "timestamp")
     window = _milliseconds(params.pop("recvWindow", str(_WINDOW_MS)), "recvWindow")
     if not 0 < window <= _WINDOW_MAX_MS:
-        raise Refused(400, "INVALID_RECV_WINDOW", f"recvWindow must be 1 to {_WINDOW_MAX_MS}")
+        raise RestRefusal(400, "INVALID_RECV_WINDOW", f"recvWindow must be 1 to {_WINDOW_MAX_MS}")
     if sent > now_ms + _AHEAD_MS:
-        raise Refused(401, "TIMESTAMP_AHEAD", "timestamp is more than 1000 ms ahead of the server")
+        raise RestRefusal(
+            401, "TIMESTAMP_AHEAD", "timestamp is more than 1000 ms ahead of the server"
+        )
     if sent < now_ms - window:
-        raise Refused(401, "TIMESTAMP_EXPIRED", "timestamp is outside of the recvWindow")
+        raise RestRefusal(401, "TIMESTAMP_EXPIRED", "timestamp is outside of the recvWindow")
     return params
 
 
@@ -77,7 +79,7 @@ def _verify(account: Account, text: str, signature: str) -> bool:
 
 
 def _verify_public(public_key: str, payload: bytes, signature: str) -> bool:
-    # Imported here: only who registers a public key needs the extra `keys`.
+    # Imported here: only public keys need the extra `keys`.
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -101,5 +103,5 @@ def _verify_public(public_key: str, payload: bytes, signature: str) -> bool:
 
 def _milliseconds(text: str, name: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise Refused(400, "INVALID_ARGUMENT", f"{name} must be a number of milliseconds")
+        raise RestRefusal(400, "INVALID_ARGUMENT", f"{name} must be a number of milliseconds")
     return int(text)

@@ -1,4 +1,4 @@
-"""What a plugin's own tests import.
+"""For the tests of plugins.
 
 ::
 
@@ -9,21 +9,24 @@
             host.deliver(fill(quantity="25", price="0.10"))
             assert host.plugin.count == 1
 
-* `PluginHost` runs one plugin in this process, loaded, configured and called as `qehost run` does.
+* `PluginHost` runs one plugin in this process, and loads, configures and calls it as `qehost run`.
 * `master_order`, `order`, `fill`, `status`, `error`, `connected`, `disconnected` and `unknown` make
   events with sensible values, `fill_of` the fill that belongs to a child order's update, and
-  `worked_master_order` all events of a master order's life.  `Events` makes them with a numbering
-  and a clock of its own.
-* `detail` gives an event's exact decimals, as a hook gets them.
-* `Recorder` is a plugin that keeps every call.
+  `worked_master_order` all events of a master order's life.  `Events` makes them with numbers and
+  times of its own.
+* `events_from("day.jsonl")` has the events of a `qehost journal export`.
+* `detail` gives the exact decimals of an event, as a hook gets them.
+* `Recorder` is a plugin that records every call.
 * With pytest there are the fixtures `plugin_host`, `recorder` and `venue` (a local venue), without
   an import.  `StartPlugin` is the type of `plugin_host`, `Venue` that of `venue`.
 
-pytest is not needed for any of it but the fixtures.
+Only the fixtures need pytest.
 """
 
-# Each name is imported when it is first used: pytest loads this package for the fixtures' sake in
-# every run of everybody who has qehost installed.
+# Each name is imported at its first use: pytest loads this package for the fixtures wherever qehost
+# is installed.
+
+from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         status,
         unknown,
     )
+    from qehost.testing.exported import events_from
     from qehost.testing.host import PluginHost, StartPlugin
     from qehost.testing.recorder import Call, Recorder
     from qehost.testing.scenario import worked_master_order
@@ -58,6 +62,7 @@ __all__ = [
     "detail",
     "disconnected",
     "error",
+    "events_from",
     "fill",
     "fill_of",
     "master_order",
@@ -67,12 +72,13 @@ __all__ = [
     "worked_master_order",
 ]
 
-_HOMES = {
+_MODULES = {
     "Call": "qehost.testing.recorder",
     "PluginHost": "qehost.testing.host",
     "Recorder": "qehost.testing.recorder",
     "StartPlugin": "qehost.testing.host",
     "Venue": "qehost.simulator",
+    "events_from": "qehost.testing.exported",
     "worked_master_order": "qehost.testing.scenario",
 }
 
@@ -80,8 +86,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'qehost.testing' has no attribute {name!r}")
-    home = import_module(_HOMES.get(name, "qehost.testing.events"))
-    value = globals()[name] = getattr(home, name)
+    module = import_module(_MODULES.get(name, "qehost.testing.events"))
+    value = globals()[name] = getattr(module, name)
     return value
 
 

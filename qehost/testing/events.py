@@ -1,7 +1,7 @@
-"""Events with sensible values.
+"""Events with plausible values.
 
-Each is made as the product makes it: the fields become the venue's text, and the text is decoded.
-So `message`, `raw` and what `detail` gives always fit together, to the last digit.
+They are made as qehost makes them: the fields become the venue's text, and the text is decoded.  So
+`message`, `raw` and `detail` always agree, to the last digit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any, Unpack, overload
 
 import msgspec
 
-from qehost import wire
-from qehost.errors import DecodeError, VenueError, WebsocketClientError, to_problem
-from qehost.fills import fill_message
+from qehost.errors import DecodeError, VenueError, WebsocketClientError
+from qehost.events import wire
+from qehost.events.fills import fill_message
+from qehost.events.problems import to_problem
 from qehost.messages import (
     AnyEvent,
     Connected,
@@ -59,23 +60,33 @@ __all__ = [
 ]
 
 START = 1_767_323_045_000
-"""2026-01-02T03:04:05Z in epoch milliseconds: when the first event is received."""
+"""2026-01-02T03:04:05Z in epoch milliseconds: when the first event was received."""
 
-HEAD = ("seq", "account", "message_id", "received_at", "origin", "redelivered")
+HEAD = ("seq", "account", "message_id", "received_at", "origin", "redelivered", "journal_id")
 USER = "user-1"
+JOURNAL_ID = "0123456789abcdef"
 
 _pushed = msgspec.json.Encoder(decimal_format="number")
 
 
 class Events:
-    """Makes events: `seq` from 1 for each account, `step_ms` milliseconds apart.
+    """Makes events: `seq` counts from 1 for each account, and they are `step_ms` milliseconds
+    apart.  All have one `journal_id`.
 
-    Every method takes `seq`, `account`, `received_at` (epoch ns) and `redelivered`; those of
-    messages `message_id` and the fields of their message and detail, too.
+    Every method takes `seq`, `account`, `received_at` (epoch ns), `redelivered` and `journal_id`;
+    those of messages `message_id` and the fields of their message and detail, too.
     """
 
-    def __init__(self, account: str = "main", *, start_ms: int = START, step_ms: int = 100) -> None:
+    def __init__(
+        self,
+        account: str = "main",
+        *,
+        start_ms: int = START,
+        step_ms: int = 100,
+        journal_id: str = JOURNAL_ID,
+    ) -> None:
         self.account = account
+        self.journal_id = journal_id
         self.start_ms = start_ms
         self.step_ms = step_ms
         self._made = 0
@@ -84,11 +95,13 @@ class Events:
     # --- messages ------------------------------------------------------------------------
 
     def master_order(self, **fields: Unpack[MasterOrderFields]) -> MasterOrderEvent:
-        """A master order; by default 1.5 BTC bought by TWAP, at work, nothing filled."""
+        """A master order; by default 1.5 BTC bought by TWAP, PROCESSING, nothing filled."""
         head, own = self._split(fields)
+        stale = own.pop("stale", False)
         made = master_order_detail(own, head["received_at"] // 1_000_000, self.start_ms)
         raw = self._raw(head, "master_data", made)
-        return MasterOrderEvent(**head, raw=raw, message=_decoded(head, "master_data", raw))
+        message = _decoded(head, "master_data", raw)
+        return MasterOrderEvent(**head, raw=raw, message=message, stale=stale)
 
     def order(self, **fields: Unpack[OrderFields]) -> OrderEvent:
         """A child order; by default a limit order for 0.5 BTC, placed, nothing filled.
@@ -96,9 +109,11 @@ class Events:
         No fill comes with it; `fill_of` makes the one that belongs to it.
         """
         head, own = self._split(fields)
+        stale = own.pop("stale", False)
         made = order_detail(own, head["received_at"] // 1_000_000, self.start_ms)
         raw = self._raw(head, "order_data", made)
-        return OrderEvent(**head, raw=raw, message=_decoded(head, "order_data", raw))
+        message = _decoded(head, "order_data", raw)
+        return OrderEvent(**head, raw=raw, message=message, stale=stale)
 
     def fill(self, **fields: Unpack[FillFields]) -> FillEvent:
         """A fill; by default 0.5 BTC at 97000.1, derived from its child order as in V2.
@@ -126,6 +141,7 @@ class Events:
         head = self._head(given, origin="derived")
         filled = after.filled_quantity if quantity is None else quantity
         own = {
+            "id": after.id,
             "master_order_id": after.master_order_id,
             "order_id": after.order_id or after.id,
             "symbol": after.symbol,
@@ -138,14 +154,14 @@ class Events:
         return _derived(head, fill_detail(own, update.message.timestamp), update.raw)
 
     def status(self, text: str = "connected", **fields: Unpack[MessageFields]) -> StatusEvent:
-        """A status of the venue's."""
+        """A status that the venue sent."""
         head = self._head(fields)
         return StatusEvent(**head, raw=_outer("status", head["message_id"], text), message=text)
 
     def error(
         self, what: str | WebsocketClientError = "rejected", **fields: Unpack[MessageFields]
     ) -> ErrorEvent:
-        """An error: with a text one that the venue sent, else any of the stream's exceptions."""
+        """An error: a text is one that the venue sent, else it is an exception of the stream."""
         head = self._head(fields)
         if isinstance(what, str):
             raw = _outer("error", head["message_id"], what)
@@ -174,7 +190,8 @@ class Events:
         up_at: int | None = None,
         **fields: Unpack[ConnectionFields],
     ) -> ConnectedEvent:
-        """The stream opened.  `down_since` and `up_at` are epoch ns; it is up when received."""
+        """The stream was opened.  `down_since` and `up_at` are epoch ns, by default
+        `received_at`."""
         head = self._head(fields, message_id="")
         up_at = head["received_at"] if up_at is None else up_at
         message = Connected(url, attempt, down_since, up_at)
@@ -204,7 +221,7 @@ class Events:
     def _split(
         self, fields: Mapping[str, Any], **defaults: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What all events have, and the rest."""
+        """The fields that all events have, and the others."""
         account = fields.get("account", self.account)
         seq = fields.get("seq")
         if seq is None:
@@ -217,6 +234,7 @@ class Events:
             "received_at": (self.start_ms + self._made * self.step_ms) * 1_000_000,
             "origin": "stream",
             "redelivered": False,
+            "journal_id": self.journal_id,
             **defaults,
         }
         self._made += 1
@@ -224,7 +242,7 @@ class Events:
         return head, {name: value for name, value in fields.items() if name not in HEAD}
 
     def _head(self, fields: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
-        """What all events have, where there is nothing else to give."""
+        """The fields that all events have, where others are not allowed."""
         head, own = self._split(fields, **defaults)
         renamed(own, {}, HEAD)
         return head
@@ -233,7 +251,7 @@ class Events:
         self, head: dict[str, Any], type_: str, subject: MasterOrderDetail | OrderDetail
     ) -> str:
         data = json.dumps(encode.v2_object(subject), ensure_ascii=False)
-        if head["origin"] == "catch_up":
+        if head["origin"] in wire.BARE:
             head["message_id"] = ""
             return data
         return _outer(type_, head["message_id"], data)
@@ -241,7 +259,7 @@ class Events:
     def _pushed_fill(
         self, head: dict[str, Any], fields: Mapping[str, Any], moment: int
     ) -> FillEvent:
-        for name in ("notional", "cum_quantity"):
+        for name in ("id", "notional", "cum_quantity"):
             if name in fields:
                 raise TypeError(f"{name}: a fill that V1 pushes has none; leave origin out")
         made = fill_detail(fields, moment)
@@ -268,7 +286,7 @@ def _outer(type_: str, message_id: str, data: str) -> str:
 
 
 def _decoded(head: Mapping[str, Any], type_: str, raw: str) -> Any:
-    if head["origin"] == "catch_up":
+    if head["origin"] in wire.BARE:
         return wire.decode_object(type_, raw).message
     found = wire.decode(raw)
     return None if found is None else found.message
@@ -289,12 +307,12 @@ def detail(
     event: StatusEvent | ErrorEvent | ConnectedEvent | DisconnectedEvent | UnknownEvent,
 ) -> None: ...
 def detail(event: AnyEvent) -> Any:
-    """The event's `detail`, as a hook gets it; None for an event of a kind that has none."""
-    return wire.detail(event)
+    """`event.detail`: as a hook gets it; None for an event of a kind that has none."""
+    return event.detail
 
 
 default = Events()
-"""What numbers the events of the functions below."""
+"""Makes the events of the functions below."""
 master_order = default.master_order
 order = default.order
 fill = default.fill

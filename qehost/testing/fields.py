@@ -1,10 +1,9 @@
-"""The values that a test may give for an event, by name and type.
+"""The fields of an event that a test may give, with their types.
 
 Names are those of the messages and of the exact details: `filled_qty` and `quantity` of a fill are
-the same.  Decimals may be given as text, `Decimal`, int or float; `None` is what the venue did not
-send.  Times ending in `_ms`, `timestamp` and `fill_time` are epoch milliseconds, `received_at`
-epoch nanoseconds.
-"""
+the same.  Decimals may be given as text, `Decimal`, int or float; `None` means that the venue did
+not send the field.  Times ending in `_ms`, `timestamp` and `fill_time` are epoch milliseconds,
+`received_at` epoch nanoseconds."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ __all__ = [
     "MASTER_ORDER_NAMES",
     "ORDER_NAMES",
     "ConnectionFields",
+    "EventFields",
     "FillFields",
-    "Head",
     "MasterOrderFields",
     "Number",
     "OrderFields",
@@ -33,25 +32,27 @@ __all__ = [
 Number: TypeAlias = Decimal | str | int | float | None
 
 
-class Head(TypedDict, total=False):
-    """What every event has."""
+class EventFields(TypedDict, total=False):
+    """The fields of every event."""
 
     seq: int
     account: str
     redelivered: bool
     received_at: int
+    journal_id: str
 
 
-class ConnectionFields(Head, total=False):
-    """Of an event that no message brought."""
+class ConnectionFields(EventFields, total=False):
+    """The fields of an event of the connection."""
 
 
-class MessageFields(Head, total=False):
+class MessageFields(EventFields, total=False):
     message_id: str
 
 
 class MasterOrderFields(MessageFields, total=False):
-    origin: Literal["stream", "catch_up"]
+    origin: Literal["stream", "catch_up", "baseline"]
+    stale: bool
     # as in MasterOrderMessage, where MasterOrderDetail calls it otherwise
     client_id: str
     strategy: str
@@ -101,7 +102,7 @@ class MasterOrderFields(MessageFields, total=False):
     avg_filled_price: Number
     maker_rate: Number
     completed_quantity: Number
-    commission: dict[str, Decimal]
+    commission: Mapping[str, Decimal | str | int | float]
     trigger_price: Number
     trigger_price1: Number
     max_trigger_wait_secs: int | None
@@ -109,7 +110,8 @@ class MasterOrderFields(MessageFields, total=False):
 
 
 class OrderFields(MessageFields, total=False):
-    origin: Literal["stream", "catch_up"]
+    origin: Literal["stream", "catch_up", "baseline"]
+    stale: bool
     # as in OrderMessage, where OrderDetail calls it otherwise
     created_time: int | None
     cum_filled_qty: Number
@@ -148,6 +150,7 @@ class FillFields(MessageFields, total=False):
     filled_qty: Number
     timestamp: int | None
     # as in FillDetail
+    id: str
     master_order_id: str
     order_id: str
     symbol: str
@@ -186,7 +189,7 @@ QUOTES = ("USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH")
 def renamed(
     fields: Mapping[str, Any], names: Mapping[str, str], known: Iterable[str]
 ) -> dict[str, Any]:
-    """The fields under the detail's names.  Raises TypeError for one that there is none of."""
+    """The fields under the names in the detail.  Raises TypeError for an unknown one."""
     known = tuple(known)
     result: dict[str, Any] = {}
     for name, value in fields.items():
@@ -204,7 +207,7 @@ def renamed(
 
 
 def exact(value: Number) -> Decimal | None:
-    """The decimal that a test wrote.  A float is taken at its shortest notation.
+    """The decimal that a test wrote.  Of a float its shortest notation is taken.
 
     Raises ValueError for a text that is no number.
     """
@@ -217,7 +220,7 @@ def exact(value: Number) -> Decimal | None:
 
 
 def currencies(symbol: str) -> tuple[str, str]:
-    """Base and quote currency of a symbol such as `BTCUSDT`; `""` for what can't be told."""
+    """Base and quote currency of a symbol such as `BTCUSDT`; `""` if they are not known."""
     for quote in QUOTES:
         if symbol.endswith(quote) and symbol != quote:
             return symbol.removesuffix(quote), quote

@@ -1,7 +1,7 @@
 """The pytest plugin: fixtures for the tests of plugins.
 
-It is loaded in every run of pytest where qehost is installed, so it imports nothing but pytest
-until a fixture is used.
+pytest loads it wherever qehost is installed, so it imports nothing but pytest until a fixture is
+used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def plugin_host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Star
             plugin: object, config: dict[str, object] | None = None, **options: Any
         ) -> PluginHost:
             options.setdefault("state_dir", tmp_path / "state")
-            # A project may have a fixture of this name that is something else.
+            # A project may have a fixture of this name for something else.
             options.setdefault("venue", used if isinstance(used, Venue) else None)
             return stack.enter_context(PluginHost(plugin, config, **options))
 
@@ -43,7 +43,7 @@ def plugin_host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Star
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """A plugin that keeps every call: run it beside another, or alone."""
+    """A plugin that records every call: run it beside another, or alone."""
     from qehost.testing.recorder import Recorder
 
     return Recorder()
@@ -51,7 +51,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def venue() -> Iterator[Venue]:
-    """A local venue that moves when it is told to: venue.step(10)."""
+    """A local venue whose market moves when it is told to: venue.step(10)."""
     from qehost.simulator import Venue
 
     with Venue(seed=1) as running:

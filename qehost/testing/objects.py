@@ -1,4 +1,4 @@
-"""The venue's objects behind a test's events: defaults, and what follows from what is given."""
+"""The venue's objects of a test's events: default values, and those derived from given ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from qehost.events.wire.values import EXACT
 from qehost.messages import FillDetail, MasterOrderDetail, OrderDetail
 from qehost.simulator.orders import FINISHED, rfc3339
 from qehost.testing.fields import (
@@ -18,7 +19,6 @@ from qehost.testing.fields import (
     exact,
     renamed,
 )
-from qehost.wire.shapes import EXACT
 
 __all__ = [
     "fill_detail",
@@ -34,11 +34,15 @@ Detail = TypeVar("Detail", MasterOrderDetail, OrderDetail, FillDetail)
 def _build(kind: type[Detail], fields: Mapping[str, Any]) -> Detail:
     """The detail; numbers of any kind become decimals where they belong."""
     types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    values: dict[str, Any] = {
-        name: exact(value) if types[name] == Decimal | None else value
-        for name, value in fields.items()
-    }
-    return kind(**values)
+    return kind(**{name: _value(types[name], value) for name, value in fields.items()})
+
+
+def _value(type_: Any, value: Any) -> Any:
+    if type_ == Decimal | None:
+        return exact(value)
+    if type_ == dict[str, Decimal]:
+        return {name: exact(amount) for name, amount in value.items()}
+    return value
 
 
 def master_order_detail(fields: Mapping[str, Any], moment: int, start: int) -> MasterOrderDetail:
@@ -115,6 +119,7 @@ def fill_detail(fields: Mapping[str, Any], moment: int) -> FillDetail:
     """Executed at `moment` (epoch ms)."""
     own = renamed(fields, FILL_NAMES, FillDetail.__struct_fields__)
     made: dict[str, Any] = {
+        "id": "1",
         "master_order_id": "mo-1",
         "order_id": "o-1",
         "symbol": "BTCUSDT",
@@ -131,14 +136,14 @@ def fill_detail(fields: Mapping[str, Any], moment: int) -> FillDetail:
 
 
 def order_after(made: FillDetail, moment: int) -> OrderDetail:
-    """The child order after this fill, as the venue tells it: filled as far as is known."""
+    """The child order after this fill: filled as far as is known."""
     notional = made.notional
     if made.cum_quantity != made.quantity:
         notional = product(made.cum_quantity, made.price)
     update = {
         **{
             name: getattr(made, name)
-            for name in ("master_order_id", "order_id", "symbol", "category", "side", "price")
+            for name in ("id", "master_order_id", "order_id", "symbol", "category", "side", "price")
         },
         "status": "FILLED",
         "quantity": made.cum_quantity,

@@ -1,4 +1,4 @@
-"""A plugin that keeps every call of its hooks."""
+"""A plugin that records every call of its hooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from qehost.messages import (
 )
 
 if TYPE_CHECKING:
-    from qehost.host.context import Context
+    from qehost.hookspecs import Context
 
 __all__ = ["Call", "Recorder"]
 
@@ -39,14 +39,14 @@ class Call(NamedTuple):
 
     @property
     def event(self) -> Any:
-        """The event it was about, or None."""
+        """The event that the hook was called for, or None."""
         return self.arguments.get("event")
 
 
 class Recorder:
     """Implements every hook, with every argument.
 
-    Run it alone to see what a plugin would be called with, or beside one to see what it was::
+    Run it alone to see the calls that a plugin would get, or beside one to see those that it gets::
 
         with PluginHost(plugin, beside=[recorder]) as host:
     """
@@ -64,43 +64,43 @@ class Recorder:
         """The calls of one hook."""
         return [call for call in self.calls if call.hook == hook]
 
-    def _keep(self, hook: str, **arguments: Any) -> None:
+    def _record(self, hook: str, **arguments: Any) -> None:
         self.calls.append(Call(hook, arguments))
 
     def on_start(self, context: Context) -> None:
-        self._keep("on_start", context=context)
+        self._record("on_start", context=context)
 
     def on_stop(self, reason: str) -> None:
-        self._keep("on_stop", reason=reason)
+        self._record("on_stop", reason=reason)
 
     def on_connected(self, event: ConnectedEvent) -> None:
-        self._keep("on_connected", event=event)
+        self._record("on_connected", event=event)
 
     def on_disconnected(self, reason: str, event: DisconnectedEvent) -> None:
-        self._keep("on_disconnected", reason=reason, event=event)
+        self._record("on_disconnected", reason=reason, event=event)
 
     def on_master_order(
         self, message: MasterOrderMessage, detail: MasterOrderDetail, event: MasterOrderEvent
     ) -> None:
-        self._keep("on_master_order", message=message, detail=detail, event=event)
+        self._record("on_master_order", message=message, detail=detail, event=event)
 
     def on_order(self, message: OrderMessage, detail: OrderDetail, event: OrderEvent) -> None:
-        self._keep("on_order", message=message, detail=detail, event=event)
+        self._record("on_order", message=message, detail=detail, event=event)
 
     def on_fill(self, message: FillMessage, detail: FillDetail, event: FillEvent) -> None:
-        self._keep("on_fill", message=message, detail=detail, event=event)
+        self._record("on_fill", message=message, detail=detail, event=event)
 
     def on_status(self, status: str, event: StatusEvent) -> None:
-        self._keep("on_status", status=status, event=event)
+        self._record("on_status", status=status, event=event)
 
     def on_error(self, error: Error, event: ErrorEvent | Event | None) -> None:
-        self._keep("on_error", error=error, event=event)
+        self._record("on_error", error=error, event=event)
 
     def on_raw_message(self, message: ClientPushMessage, event: AnyEvent) -> None:
-        self._keep("on_raw_message", message=message, event=event)
+        self._record("on_raw_message", message=message, event=event)
 
     def on_batch(self, events: Sequence[AnyEvent]) -> None:
-        self._keep("on_batch", events=events)
+        self._record("on_batch", events=events)
 
     def on_tick(self, now: float) -> None:
-        self._keep("on_tick", now=now)
+        self._record("on_tick", now=now)

@@ -1,4 +1,4 @@
-"""A master order from its start to its end."""
+"""A master order from NEW to its end."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ def worked_master_order(
     events: Events | None = None,
     **fields: Unpack[MasterOrderFields],
 ) -> list[AnyEvent]:
-    """All events of a master order from NEW to its end, in the order in which they come.
+    """All events of a master order from NEW to its end, in order.
 
-    Each of `children` child orders is placed at `price`, half filled and filled, and after each
-    fill the master order tells how far it has come.  `status` is how it ends, by default COMPLETED;
-    for any other the last child order is cancelled unfilled.  The figures add up exactly: the fills
-    to the child orders, and these to the master order.
+    Each of `children` child orders is placed at `price`, half filled and filled, and each fill is
+    followed by an update of the master order.  `status` is the last one, by default COMPLETED; for
+    any other the last child order is cancelled unfilled.  The figures add up exactly: the fills to
+    the child orders, and these to the master order.
 
-    `fields` hold for every update of the master order; its child orders have symbol, side and so on
-    from it.  `events` makes the events, where numbering and clock matter.
+    `fields` are those of every update of the master order; its child orders have the same symbol,
+    side and so on.  `events` makes the events, if numbers and times matter.
     """
     source = events or default
     given: dict[str, Any] = dict(fields)
     end = given.pop("status", "COMPLETED")
     at = Decimal(price)
     done = Decimal(0)
-    told: list[AnyEvent] = []
+    made: list[AnyEvent] = []
 
-    def tell(status: str) -> MasterOrderDetail:
+    def update_master(status: str) -> MasterOrderDetail:
         given.update(status=status, cum_filled_qty=done, avg_filled_price=at if done else None)
         event = source.master_order(**given)
-        told.append(event)
+        made.append(event)
         return detail(event)
 
-    tell("NEW")
-    master = tell("PROCESSING")
+    update_master("NEW")
+    master = update_master("PROCESSING")
     for number, quantity in enumerate(_parts(master.total_quantity, children), 1):
         child: dict[str, Any] = {
-            "account": told[0].account,
+            "account": made[0].account,
             "master_order_id": master.master_order_id,
             "symbol": master.symbol,
             "side": master.side,
@@ -57,19 +57,19 @@ def worked_master_order(
             "quantity": quantity,
             "price": at,
         }
-        told.append(source.order(**child))
+        made.append(source.order(**child))
         if number == children and end != "COMPLETED":
-            told.append(source.order(**child, status="CANCELLED"))
+            made.append(source.order(**child, status="CANCELLED"))
             break
         half, rest = _parts(quantity, 2)
         for part, filled, status in ((half, half, "PLACED"), (rest, quantity, "FILLED")):
             update = source.order(**child, status=status, filled_quantity=filled)
-            told += [update, source.fill_of(update, part)]
+            made += [update, source.fill_of(update, part)]
             done += part
             if done != master.total_quantity:
-                tell("PROCESSING")
-    tell(end)
-    return told
+                update_master("PROCESSING")
+    update_master(end)
+    return made
 
 
 def _parts(quantity: Decimal | None, count: int) -> list[Decimal]:

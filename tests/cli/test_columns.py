@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from qehost.cli.columns import Column, flowing, laid_out
+from qehost.cli.columns import (
+    PIPE_WIDTH,
+    Column,
+    lay_out_table,
+    print_lines,
+    stdout_console,
+    wrap_words,
+)
 
 NAME = Column("Name", usual=8)
 COLUMNS = (NAME, Column("Pid", right=True, drop=2), Column("Lost", right=True), Column("Why"))
@@ -14,7 +22,7 @@ LONG = "a-name-of-32-letters-and-no-more"
 
 
 def plain(columns: tuple[Column, ...], rows: list[list[str]], width: int) -> list[str]:
-    return [line.plain for line in laid_out(columns, rows, width).lines]
+    return [line.plain for line in lay_out_table(columns, rows, width).lines]
 
 
 def test_where_there_is_room_a_row_is_a_line() -> None:
@@ -37,9 +45,9 @@ def test_a_long_name_has_its_row_beneath_where_room_is_short() -> None:
 
 
 def test_columns_that_may_go_are_named() -> None:
-    laid = laid_out(COLUMNS, [["main", "4711", "12", "no disk"]], 20)
-    assert [line.plain for line in laid.lines] == ["Name  Lost  Why", "main    12  no disk"]
-    assert laid.left_out == ["Pid"]
+    layout = lay_out_table(COLUMNS, [["main", "4711", "12", "no disk"]], 20)
+    assert [line.plain for line in layout.lines] == ["Name  Lost  Why", "main    12  no disk"]
+    assert layout.left_out == ["Pid"]
 
 
 def test_the_last_column_flows_beside_its_row_or_beneath() -> None:
@@ -75,7 +83,11 @@ def test_what_has_nothing_behind_it_takes_no_room_from_the_others() -> None:
 
 def test_a_path_longer_than_a_line_is_not_broken() -> None:
     text = Text("is it /a/path/without/end or not?")
-    assert [line.plain for line in flowing(text, 12)] == ["is it", "/a/path/without/end", "or not?"]
+    assert [line.plain for line in wrap_words(text, 12)] == [
+        "is it",
+        "/a/path/without/end",
+        "or not?",
+    ]
 
 
 words = st.text("abc你", min_size=1, max_size=50)
@@ -87,8 +99,19 @@ def test_every_word_stays_whole_and_in_order_at_every_width(
     rows: list[list[str]], width: int
 ) -> None:
     columns = (NAME, Column("Two", drop=1), Column("Three", right=True), Column("Four"))
-    laid = laid_out(columns, rows, width)
-    kept = [place for place, each in enumerate(columns) if each.heading not in laid.left_out]
-    expected = [columns[place].heading for place in kept]
-    expected += [word for row in rows for place in kept for word in row[place].split()]
-    assert [word for line in laid.lines for word in line.plain.split()] == expected
+    layout = lay_out_table(columns, rows, width)
+    kept = [index for index, each in enumerate(columns) if each.heading not in layout.left_out]
+    expected = [columns[index].heading for index in kept]
+    expected += [word for row in rows for index in kept for word in row[index].split()]
+    assert [word for line in layout.lines for word in line.plain.split()] == expected
+
+
+def test_no_cell_controls_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["a\x9b31mb", "\u202ec"], ["d\u200b", "e"]]
+    layout = lay_out_table([Column("One"), Column("Two")], rows, PIPE_WIDTH)
+    print_lines(stdout_console(), layout.lines)
+    assert capsys.readouterr().out.split() == [
+        *("One", "Two"),
+        *("a\\x9b31mb", "\\u202ec"),
+        *("d\\u200b", "e"),
+    ]

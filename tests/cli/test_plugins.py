@@ -81,6 +81,8 @@ def test_json_holds_everything_and_nothing_else(site: Path, tmp_path: Path) -> N
         "state": "loaded",
         "why": "",
         "warnings": [],
+        "invalid": False,
+        "given": "",
     }
     assert (bad["state"], off["state"]) == ("failed", "blocked")
 
@@ -111,7 +113,7 @@ def test_without_plugins_it_says_how_to_get_one(tmp_path: Path) -> None:
     assert done.stdout == (
         "No plugin is installed.\n\n"
         "  pip install qehost-console   shows every message on the terminal\n"
-        "  -p MODULE                    adds a module, also from the current folder\n"
+        "  -p FILE.py                   adds the plugin in a file\n"
     )
     assert json.loads(qehost("--json", site=None, cwd=tmp_path).stdout) == []
 

@@ -1,25 +1,21 @@
-"""`qehost replay` and `qehost tail`: what was received, again and as it comes."""
+"""`qehost replay`: what was received, again."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from four_events import four_events
+from running import QEHOST
+from waiting import PATIENCE
 
-from qehost.host.cursors import Marks, cursors_of
-from qehost.journal import Journal
-from qehost.messages import AnyEvent, OrderEvent, OrderMessage, StatusEvent
-from qehost.records import encode_events
-from qehost.state import StateFolder
+from qehost.storage.cursor_file import furthest_behind
+from qehost.storage.cursors import Cursors
+from qehost.storage.state_folder import StateFolder
 
-QEHOST = [sys.executable, "-c", "from qehost.cli import main; main(prog_name='qehost')"]
 PLUGIN = """
 import json
 
@@ -41,36 +37,17 @@ def on_order(message, event):
 """
 
 
-def order(seq: int, symbol: str) -> OrderEvent:
-    values = ["order", "mo-1", f"o-{seq}", symbol, "spot", "buy", 1.5, 2.0, "PLACED", 0, 0.0, 0.0]
-    message = OrderMessage(*values, 0.0, 2.0, 0, 0, 0, "LIMIT", "", 0)  # type: ignore[arg-type]
-    return OrderEvent(seq, "main", "", time.time_ns(), "derived", False, "", message)
-
-
-def status(seq: int) -> StatusEvent:
-    return StatusEvent(seq, "main", "", time.time_ns(), "derived", False, "", f"status {seq}")
-
-
-def append(journal: Journal, *events: AnyEvent) -> None:
-    first, last = events[0], events[-1]
-    journal.append(encode_events(events), first.seq, last.seq, first.received_at, last.received_at)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> StateFolder:
     """Four events, and a plugin in the folder above them."""
-    folder = StateFolder(tmp_path / "state")
-    with Journal(folder.journal("main")) as journal:
-        append(journal, status(1), order(2, "BTCUSDT"))
-        append(journal, order(3, "ETHUSDT"), status(4))
     (tmp_path / "mine.py").write_text(PLUGIN)
-    return folder
+    return four_events(tmp_path / "state")
 
 
 def qehost(folder: StateFolder, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*QEHOST, *arguments, "--state-dir", str(folder.path)]
     return subprocess.run(
-        command, cwd=folder.path.parent, capture_output=True, text=True, timeout=60
+        command, cwd=folder.path.parent, capture_output=True, text=True, timeout=PATIENCE
     )
 
 
@@ -98,14 +75,14 @@ def test_it_gets_only_what_was_asked_for(folder: StateFolder) -> None:
 
 
 def test_no_cursor_moves_and_no_other_plugin_is_loaded(folder: StateFolder) -> None:
-    marks = Marks.open(folder.marks("main"), [], [], ["main"])
-    marks.advance("main", 2)
-    marks.close()
+    cursors = Cursors.open(folder.progress_file("main"), [], ["main"])
+    cursors.advance("main", 2)
+    cursors.close()
     (folder.path.parent / "other.py").write_text("raise RuntimeError('loaded')")
     result = qehost(folder, "replay", "-p", "mine")
     assert result.returncode == 0
     assert "loaded" not in result.stderr
-    assert cursors_of(folder, "main") == {"main": 2}
+    assert furthest_behind(folder, "main") == {"main": ("", 2)}
 
 
 def test_an_exported_file_takes_the_place_of_the_journal(folder: StateFolder) -> None:
@@ -160,74 +137,3 @@ def test_what_goes_wrong_is_told_and_is_in_the_exit_code(
 @pytest.mark.parametrize("arguments", [["replay"], ["replay", "-p", "nowhere"]])
 def test_without_a_plugin_it_is_a_usage_error(folder: StateFolder, arguments: list[str]) -> None:
     assert qehost(folder, *arguments).returncode == 2
-
-
-class Tail:
-    """`qehost tail --json` in a process of its own, and the events that it showed."""
-
-    def __init__(self, folder: StateFolder, *arguments: str) -> None:
-        command = [*QEHOST, "tail", "--json", "--state-dir", str(folder.path), *arguments]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.seqs: list[int] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.seqs.append(json.loads(line)["seq"])
-
-    def wait_for(self, seqs: list[int]) -> None:
-        deadline = time.monotonic() + 30
-        while self.seqs != seqs:
-            assert time.monotonic() < deadline, f"{self.seqs} in place of {seqs}"
-            assert self.process.poll() is None
-            time.sleep(0.01)
-
-    def stop(self, number: int) -> tuple[int, str]:
-        self.process.send_signal(number)
-        code = self.process.wait(30)
-        self._reader.join()
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        with self.process.stdout, self.process.stderr:
-            return code, self.process.stderr.read()
-
-
-@pytest.fixture
-def tail(folder: StateFolder, request: pytest.FixtureRequest) -> Iterator[Tail]:
-    tail = Tail(folder, *request.param)
-    yield tail
-    if tail.process.poll() is None:
-        tail.process.kill()
-        tail.stop(9)
-
-
-@pytest.mark.parametrize("tail", [["-n", "2"]], indirect=True)
-def test_tail_shows_the_last_events_and_then_those_that_come(
-    folder: StateFolder, tail: Tail
-) -> None:
-    tail.wait_for([3, 4])
-    with Journal(folder.journal("main")) as journal:
-        append(journal, status(5))
-        tail.wait_for([3, 4, 5])
-        append(journal, status(6), order(7, "BTCUSDT"))
-        tail.wait_for([3, 4, 5, 6, 7])
-    assert tail.stop(2) == (0, "")
-
-
-@pytest.mark.parametrize("tail", [["--symbol", "BTCUSDT"]], indirect=True)
-def test_tail_shows_only_what_was_asked_for(folder: StateFolder, tail: Tail) -> None:
-    tail.wait_for([2])
-    with Journal(folder.journal("main")) as journal:
-        append(journal, order(5, "ETHUSDT"), order(6, "BTCUSDT"))
-        tail.wait_for([2, 6])
-
-
-def test_tail_without_a_journal_says_so(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    result = qehost(StateFolder(tmp_path / "state"), "tail")
-    assert result.returncode == 3
-    assert "there is none" in result.stderr

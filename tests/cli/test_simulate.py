@@ -6,18 +6,18 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 import urllib3
 import websocket
+from running import QEHOST
+from waiting import PATIENCE
 
 from qehost.simulator.faults import KINDS
 
 Start = Callable[..., "subprocess.Popen[str]"]
-QEHOST = [sys.executable, "-c", "from qehost.cli import main; main(prog_name='qehost')"]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_it_prints_what_is_needed_to_connect(start: Start) -> None:
     assert text.count(ready[1]) == text.count(ready[2]) == 2
     assert urllib3.request("GET", f"{ready[4]}/ping", retries=False).status == 200
     with pytest.raises(websocket.WebSocketBadStatusException):
-        websocket.create_connection(f"{ready[3]}/api/ws/v2?listen_key=x", timeout=10)
+        websocket.create_connection(f"{ready[3]}/api/ws/v2?listen_key=x", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -75,13 +75,13 @@ def test_a_signal_ends_it_cleanly(start: Start, number: signal.Signals) -> None:
 
     os.kill(process.pid, number)
 
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
 
 
 def test_it_ends_after_its_duration(start: Start) -> None:
-    assert start("--duration", "0.1").wait(20) == 0
+    assert start("--duration", "0.1").wait(PATIENCE) == 0
 
 
 def test_the_same_seed_gives_the_same_credentials(start: Start) -> None:
@@ -99,7 +99,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(start: Start) -> None:
 
     second = start("--port", port[1])
 
-    _, error = second.communicate(timeout=20)
+    _, error = second.communicate(timeout=PATIENCE)
     assert second.returncode == 3
     assert error.startswith(f"qehost: can't listen on 127.0.0.1 port {port[1]}: ")
     assert error.count("\n") == 1
@@ -108,13 +108,13 @@ def test_a_port_that_is_taken_is_told_in_one_line(start: Start) -> None:
 def test_a_fault_that_does_not_exist_is_a_usage_error(start: Start) -> None:
     process = start("--fault", "drop=5s", "--fault", "dupe=5%")
 
-    _, error = process.communicate(timeout=20)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "there is no fault 'dupe'" in error
 
 
 def test_its_help_lists_every_fault(start: Start) -> None:
-    text, _ = start("--help").communicate(timeout=20)
+    text, _ = start("--help").communicate(timeout=PATIENCE)
 
     for name, kind in KINDS.items():
         assert re.search(rf"^  {re.escape(name)}\b.*{re.escape(kind.help[:20])}", text, re.M), name
@@ -126,6 +126,6 @@ def test_what_no_clock_can_count_is_a_wrong_command_line(
     start: Start, option: str, number: str
 ) -> None:
     process = start(option, number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert f"Invalid value for '{option}'" in errors

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from waiting import PATIENCE
 
 from qehost.connection.frames import Item
 from qehost.connection.stream import Stream, open_stream
@@ -115,7 +116,7 @@ class Venue:
             self.threads[-1].start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(20)
+        sock.settimeout(PATIENCE)
         try:
             if self.tls:
                 sock = self.tls.wrap_socket(sock, server_side=True)
@@ -132,13 +133,13 @@ class Venue:
     def wait(self) -> None:
         """Until every connection's script is through."""
         for thread in self.threads:
-            thread.join(10)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
     def stop(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.acceptor.join(10)
+        self.acceptor.join(PATIENCE)
         for peer in self.peers:
             with contextlib.suppress(OSError):
                 peer.sock.shutdown(socket.SHUT_RDWR)
@@ -199,7 +200,7 @@ def open_to(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStream]:
     streams = []
 
     def connect(venue: Venue, **options: object) -> Stream:
-        settings = {"timeout": 10.0, "tls": tls_context(), "proxy": "none", **options}
+        settings = {"timeout": PATIENCE, "tls": tls_context(), "proxy": "none", **options}
         streams.append(open_stream(venue.url, **settings))  # type: ignore[arg-type]
         return streams[-1]
 
@@ -211,7 +212,7 @@ def open_to(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStream]:
 def receive_all(stream: Stream) -> tuple[list[Item], ConnectionLost]:
     """Everything up to the end of the connection, and the end."""
     items: list[Item] = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             items += stream.receive()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from waiting import PATIENCE
 
-from qehost.connection.handshake import _seconds, hide_query
+from qehost.connection.handshake import hide_query
 from qehost.errors import ConnectError, HandshakeError
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -58,6 +54,15 @@ def test_frames_in_the_segment_of_the_answer_are_not_lost(start_venue, open_to, 
     assert receive_all(open_to(venue))[0] == ["at once"]
 
 
+@pytest.mark.parametrize("status", [418, 429])
+def test_a_venue_that_does_not_say_for_how_long_is_left_alone_for_seconds_that_are_named(
+    start_venue, open_to, status
+):
+    error = refusal(start_venue, open_to, f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n")
+    assert f"(HTTP {status}) and does not say for how long: it is left alone for 10 s" in str(error)
+    assert error.retry_after is None
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500, 502, 503])
 def test_a_refusal_has_its_status_and_quotes_the_body(start_venue, open_to, status):
     body = '{"code":1,\n "reason":"no"}'
@@ -94,7 +99,7 @@ def test_a_refusal_whose_body_never_comes_is_told_all_the_same(start_venue, open
     def script(peer):
         peer.read_request()
         peer.send(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\n")
-        done.wait(20)
+        done.wait(PATIENCE)
 
     with pytest.raises(HandshakeError) as caught:
         open_to(start_venue(script))
@@ -147,7 +152,7 @@ def test_a_venue_that_never_answers_is_given_up_at_the_deadline(start_venue, ope
 
     def script(peer):
         peer.read_request()
-        done.wait(20)
+        done.wait(PATIENCE)
 
     with pytest.raises(ConnectError, match=r"did not answer the WebSocket handshake within 0\.3 s"):
         open_to(start_venue(script), timeout=0.3)
@@ -159,33 +164,15 @@ def test_a_dribbled_answer_does_not_stretch_the_deadline(start_venue, open_to):
 
     def script(peer):
         peer.read_request()
-        for byte in b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 1000:
+        for byte in b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 2000:
             peer.send(bytes([byte]))
             if done.wait(0.05):
                 break
 
-    start = time.monotonic()
+    # The dribble would last longer than the test may.
     with pytest.raises(ConnectError, match=r"within 0\.5 s"):
         open_to(start_venue(script), timeout=0.5)
     done.set()
-    # The dribble would have lasted five minutes.
-    assert time.monotonic() - start < 10
-
-
-def test_retry_after_may_be_a_date():
-    now = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-    later = format_datetime(now + timedelta(seconds=90), usegmt=True)
-    assert _seconds(later, now.timestamp()) == 90
-    assert _seconds(format_datetime(now - timedelta(days=1)), now.timestamp()) == 0
-    assert _seconds("30", 0) == 30
-    for nonsense in ("", "soon", "-5", "1.5", "٣"):
-        assert _seconds(nonsense, 0) is None
-
-
-@given(st.text(max_size=60))
-def test_no_retry_after_whatever_raises(text):
-    seconds = _seconds(text, 1e9)
-    assert seconds is None or seconds >= 0
 
 
 def test_the_query_is_hidden_raw_and_decoded():

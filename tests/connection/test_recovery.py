@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import select
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from venue_account import Account, at, in_short, master
+from waiting import PATIENCE
 
-from qehost.connection.errands import Errands
-from qehost.connection.recovery import Recovery
+from qehost.config.settings import ConnectionSettings
+from qehost.connection.background import BackgroundCalls
+from qehost.connection.beginning import Beginning
+from qehost.connection.catch_up import ReadResult, Window
+from qehost.connection.recovery import SECOND_LOOK, Recovery
+from qehost.events.codec import Record, expand
+from qehost.events.pipeline import Pipeline
 from qehost.messages import AnyEvent
-from qehost.pipeline import Pipeline
-from qehost.records import Record, expand
-from qehost.rest import API
-from qehost.settings import ConnectionSettings
+from qehost.rest import API, Page
 from qehost.simulator import Venue
 
 
@@ -26,20 +33,23 @@ def venue():
 def test_a_large_gap_is_handed_on_in_parts_with_the_stream_in_between(
     venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qehost.connection.recovery.SLICE", 3)
+    monkeypatch.setattr("qehost.connection.handover.SLICE", 3)
     api = API(venue.api_key, venue.api_secret, venue.rest_url)
-    errands, pipeline = Errands(), Pipeline("main")
+    background, pipeline = BackgroundCalls(), Pipeline("main")
     parts: list[list[AnyEvent]] = []
     told: list[object] = []
 
     def emit(records: list[Record]) -> None:
         parts.append(expand(records))
 
-    recovery = Recovery(api, ConnectionSettings(), pipeline, emit, told.append, errands)
     since = time.time_ns()
+    beginning = Beginning(pipeline, api.venue_clock, since)
+    recovery = Recovery(
+        api, ConnectionSettings(), pipeline, emit, told.append, background, beginning
+    )
     venue.step(300, push=False)
     recovery.opened(since, time.monotonic(), time.time_ns())
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     turns = 0
     while not (parts and recovery.next_deadline()):
         assert time.monotonic() < deadline
@@ -49,10 +59,10 @@ def test_a_large_gap_is_handed_on_in_parts_with_the_stream_in_between(
             # Its turn ends, and the stream has the next word.
             turns += 1
             emit(pipeline.feed([status(turns)], time.time_ns()))
-        if select.select([errands], [], [], 0 if recovery.next_deadline() == 0 else 0.05)[0]:
-            errands.collect()
+        if select.select([background], [], [], 0 if recovery.next_deadline() == 0 else 0.05)[0]:
+            background.collect()
     api.close()
-    errands.close()
+    background.close()
 
     assert turns > 10
     # An order may bring a fill with it.
@@ -64,6 +74,132 @@ def test_a_large_gap_is_handed_on_in_parts_with_the_stream_in_between(
     assert times == sorted(times)
     assert {event.kind for event in caught_up} == {"master_order", "order"}
     assert not any(told)
+
+
+def test_open_orders_that_rest_does_not_list_are_named_when_they_are_not_there_later_either(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qehost.connection.recovery.SECOND_LOOK", 0.2)
+    api = API(venue.api_key, venue.api_secret, venue.rest_url)
+    background, pipeline = BackgroundCalls(), Pipeline("main")
+    told: list[object] = []
+    since = time.time_ns()
+    beginning = Beginning(pipeline, api.venue_clock, since)
+    recovery = Recovery(
+        api, ConnectionSettings(), pipeline, lambda _: None, told.append, background, beginning
+    )
+    pipeline.feed([running("late"), running("gone")], since)
+    asked: list[str] = []
+    pushed: list[str] = []
+    pages = api.master_order_pages
+
+    def master_order_pages(**filters: Any) -> Iterator[Page]:
+        if master_id := filters.get("masterOrderId"):
+            asked.append(master_id)
+        if master_id == "late" and asked.count("late") == 2:
+            return iter([Page([{"masterOrderId": "late"}], ["{}"], 1, 1, 100)])
+        return pages(**filters)
+
+    monkeypatch.setattr(api, "master_order_pages", master_order_pages)
+    recovery.opened(since, time.monotonic(), time.time_ns())
+    deadline = time.monotonic() + PATIENCE
+    while not any(told):
+        assert time.monotonic() < deadline
+        recovery.keep_time(time.monotonic())
+        if asked and "new" not in pushed:
+            pushed.append("new")
+            pipeline.feed([running("new")], since)
+        if select.select([background], [], [], 0 if recovery.next_deadline() == 0 else 0.05)[0]:
+            background.collect()
+    api.close()
+    background.close()
+    # What the stream brought between the two looks may be listed later than that.
+    assert sorted(asked) == ["gone", "gone", "late", "late", "new"]
+    [error] = filter(None, told)
+    assert "master order gone;" in str(error)
+
+
+def test_what_the_second_look_is_to_read_is_still_to_be_read_until_then(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the next process reads it, where this one ends before, and the next connection."""
+    api = API(venue.api_key, venue.api_secret, venue.rest_url)
+    background, pipeline = BackgroundCalls(), Pipeline("main")
+    windows: list[Window] = []
+
+    def read_nothing(_: API, window: Window, *__: Any) -> ReadResult:
+        windows.append(window)
+        return ReadResult(window, [], [])
+
+    monkeypatch.setattr("qehost.connection.recovery.read_window", read_nothing)
+    recovery = Recovery(
+        *(api, ConnectionSettings(mute_after=0, catch_up_interval=0)),
+        *(pipeline, lambda _: None, lambda _: None, background),
+        Beginning(pipeline, api.venue_clock, 1),
+    )
+
+    def look(now: float) -> None:
+        seen, deadline = len(windows), time.monotonic() + PATIENCE
+        while len(windows) == seen or recovery.next_deadline() <= now:
+            assert time.monotonic() < deadline
+            recovery.keep_time(now)
+            if select.select([background], [], [], 0.05)[0]:
+                background.collect()
+
+    heard = time.time_ns()
+    opened, heard_again = heard + 100, heard + 200
+    recovery.opened(heard, 1_000.0, opened)
+    assert recovery.unread_since == heard
+    look(1_000.0)
+    assert recovery.unread_since == opened
+    recovery.closed(1_000.0)
+    assert recovery.unread_since == opened
+    recovery.opened(heard_again, 1_001.0, heard + 300)
+    look(1_001.0)
+    assert (windows[-1].since, recovery.unread_since) == (opened, opened)
+    look(1_001.0 + SECOND_LOOK)
+    assert (windows[-1].since, recovery.unread_since) == (opened, 0)
+    api.close()
+    background.close()
+
+
+def test_the_second_look_judges_by_what_is_known_and_not_by_times(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = API(venue.api_key, venue.api_secret, venue.rest_url)
+    background, account = BackgroundCalls(), Account()
+    account.push(master("PROCESSING", 0, at(100)))
+    shown = [json.dumps(master("PAUSED", 0, at(50)))]
+    emitted: list[AnyEvent] = []
+    looks: list[Window] = []
+
+    def read_shown(_: API, window: Window, *__: Any) -> ReadResult:
+        looks.append(window)
+        return ReadResult(window, shown, [])
+
+    monkeypatch.setattr("qehost.connection.recovery.read_window", read_shown)
+    recovery = Recovery(
+        *(api, ConnectionSettings(mute_after=0, catch_up_interval=0), account.pipeline),
+        *(lambda records: emitted.extend(expand(records)), lambda _: None, background),
+        Beginning(account.pipeline, api.venue_clock, 1),
+    )
+    recovery.closed(1_000.0)
+    recovery.opened(100, 1_000.0, 200)
+    for now, told in ((1_000.0, []), (1_000.0 + SECOND_LOOK, ["catch_up master PAUSED"])):
+        seen, deadline = len(looks), time.monotonic() + PATIENCE
+        while len(looks) == seen or recovery.next_deadline() <= now:
+            assert time.monotonic() < deadline
+            recovery.keep_time(now)
+            if select.select([background], [], [], 0.05)[0]:
+                background.collect()
+        assert list(map(in_short, emitted)) == told
+    api.close()
+    background.close()
+
+
+def running(master_id: str) -> str:
+    data = json.dumps({"masterOrderId": master_id, "status": "PROCESSING"})
+    return json.dumps({"type": "master_data", "messageId": master_id, "userId": "u", "data": data})
 
 
 def status(number: int) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import selectors
 import socket
 import threading
 
 import pytest
+from waiting import PATIENCE
 
 from qehost.connection.frames import Ping
-from qehost.errors import ConnectionLost, ProtocolViolation
+from qehost.connection.stream import open_stream
+from qehost.errors import ConnectError, ConnectionLost, ProtocolViolation
+from qehost.network.dial import tls_context
 
 
 def test_messages_come_whole_and_in_order(start_venue, open_to, receive_all, frame):
@@ -116,7 +121,7 @@ def test_a_flood_of_pings_whose_sender_does_not_read_holds_nothing_up(
             peer.send(frame(b"p" * 125, 0x89) * 500)
         peer.send(frame(b"done"))
         peer.sock.shutdown(socket.SHUT_WR)
-        gone.wait(20)
+        gone.wait(PATIENCE)
 
     gone = threading.Event()
 
@@ -147,7 +152,7 @@ def test_a_venue_that_takes_nothing_is_given_up_after_the_send_timeout(start_ven
 
     def script(peer):
         peer.upgrade()
-        stop.wait(20)
+        stop.wait(PATIENCE)
 
     stream = open_to(start_venue(script), send_timeout=0.2)
     stream.send_text("x" * 20_000_000)
@@ -162,7 +167,7 @@ def test_what_came_before_a_failed_sending_is_still_received(start_venue, open_t
 
     def script(peer):
         peer.upgrade(frame(b"one"))
-        came.wait(20)
+        came.wait(PATIENCE)
         peer.send(frame(b"two"))
         peer.reset()
 
@@ -237,7 +242,7 @@ def test_over_tls_nothing_is_left_behind_a_selector(start_venue, open_to, frame,
         selector.register(stream, selectors.EVENT_READ)
         while len(got) < 2 * sent:
             if not stream.pending():
-                assert selector.select(10)
+                assert selector.select(PATIENCE)
             got += stream.receive()
     assert got[::2] == [str(number) for number in range(sent)]
 
@@ -253,3 +258,16 @@ def test_over_tls_a_reset_and_a_torn_record_end_it(start_venue, open_to, receive
     items, lost = receive_all(stream)
     assert items == ["one"]
     assert lost.close_code == 1006
+
+
+def test_that_this_machine_has_no_file_left_is_told_in_words():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    tls, lowest = tls_context(), os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        with pytest.raises(ConnectError, match="open files") as caught:
+            open_stream("ws://127.0.0.1:1/?listen_key=hidden", timeout=5, tls=tls)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "hidden" not in str(caught.value)

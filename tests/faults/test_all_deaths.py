@@ -9,11 +9,11 @@ from pathlib import Path
 from promise import Numbers, check, delivered_numbers, last_seq
 from running import QUICK, Run
 
-from qehost.journal import Batch
-from qehost.journal.reader import JournalReader
-from qehost.records import decode_events
+from qehost.events.codec import decode_events
 from qehost.simulator import Venue
-from qehost.state import StateFolder
+from qehost.storage.journal import Batch
+from qehost.storage.journal.reader import JournalReader
+from qehost.storage.state_folder import StateFolder
 
 
 def journalled_numbers(run: Run) -> set[int]:
@@ -39,8 +39,11 @@ def test_a_connection_process_that_dies_is_started_again_and_what_it_received_is
             # More often than a process that can't live at all may die.
             for count in range(2, 8):
                 os.kill(run.pids()["connection main"], signal.SIGKILL)
+                run.wait_for_connections(count)
+                # One that brought no message would count as one that can't live.
+                sent = numbers.sent
                 run.wait_for(
-                    lambda count=count: len(run.records("on_connected")) == count, "a connection"
+                    lambda sent=sent: max(delivered_numbers(run), default=0) > sent, "a message"
                 )
         run.wait_for(lambda: numbers.sent in delivered_numbers(run), "the last number")
         assert run.pids()["host main"] == host
@@ -72,7 +75,7 @@ def test_what_a_dead_connection_process_had_journalled_and_not_handed_over_is_de
         assert not run.records(redelivered=True)
 
 
-def test_no_child_outlives_the_supervisor_by_a_second_though_a_plugin_hangs(
+def test_no_child_outlives_the_supervisor_though_a_plugin_hangs(
     tmp_path: Path, venue: Venue
 ) -> None:
     source = "import ctypes\ndef on_connected(event):\n    ctypes.PyDLL(None).sleep(1000)\n"
@@ -81,7 +84,7 @@ def test_no_child_outlives_the_supervisor_by_a_second_though_a_plugin_hangs(
         assert len(run.all_pids()) >= 3
         os.kill(run.process.pid, signal.SIGKILL)
         run.process.wait()
-        assert run.all_gone(timeout=1.0)
+        assert run.all_gone()
 
 
 def test_after_the_death_of_all_the_next_start_delivers_the_rest(
@@ -99,7 +102,7 @@ def test_after_the_death_of_all_the_next_start_delivers_the_rest(
     assert numbers.sent
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: delivered_numbers(again) >= received, "what was left")
-        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        again.wait_for_connections(2)
         assert again.stop() == 0
         check(again)
 
@@ -107,7 +110,7 @@ def test_after_the_death_of_all_the_next_start_delivers_the_rest(
 def test_what_was_received_while_the_host_was_away_comes_in_order_after_a_start(
     tmp_path: Path, venue: Venue
 ) -> None:
-    settings = {**QUICK, "host.drain_timeout": 1.0}
+    settings = {**QUICK, "host.drain_timeout": 3.0}
     with Run(tmp_path, venue=venue, settings=settings) as run:
         run.wait_for(lambda: run.records("on_connected"))
         os.kill(run.pids()["host main"], signal.SIGSTOP)
@@ -115,7 +118,7 @@ def test_what_was_received_while_the_host_was_away_comes_in_order_after_a_start(
         numbers.push(500)
         run.wait_for(lambda: last_seq(run) == 501, "events in the journal")
         assert run.stop() == 0
-        assert run.logged(r"host process main: 50\d events were not delivered in time")
+        run.wait_for_line(r"host process main: 50\d events were not delivered in time")
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         numbers.wait_for_all(again)
         assert again.stop() == 0
@@ -131,6 +134,6 @@ def test_a_second_instance_is_refused_with_the_first_ones_process_id(
         run.wait_for(lambda: run.records("on_connected"))
         with Run(tmp_path, venue=venue, settings=QUICK) as second:
             assert second.wait() == 3
-            assert second.logged(f"in use by process {run.process.pid}")
+            second.wait_for_line(f"in use by process {run.process.pid}")
         assert run.stop() == 0
         check(run)

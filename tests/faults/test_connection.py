@@ -5,20 +5,22 @@ Tests that need nothing of their own share one run, whose connection each of the
 
 from __future__ import annotations
 
-import time
+from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from frames import Frames
 from gates import Certificates, ConnectProxy, SocksProxy, TlsFront
 from running import QUICK, Run
 from told import check_once, missing, unfilled
 from websocket import ABNF
 
 from qehost.simulator import Venue
-from qehost.simulator.connection import Connection, frame
+from qehost.simulator.connection import frame
 
-HEARTBEAT = {"connection.ping_interval": 0.5, "connection.pong_timeout": 0.5}
+HEARTBEAT = {"connection.ping_interval": 1.0, "connection.pong_timeout": 4.0}
 
 
 class Pair:
@@ -36,12 +38,21 @@ class Pair:
         self.run.wait_for(lambda: self.connections() >= times, f"connection {times}")
         self.venue.wait_connected()
 
-    def wait_for_all(self) -> None:
-        """Until every order's last state has been told, and its fills."""
+    def wait_read(self) -> None:
+        """Until REST was read after the opening, and once more a while later."""
+
+        def lists() -> list[str]:
+            return [r.path for r in list(self.venue.requests) if r.path.endswith("/order-fills")]
+
+        self.run.wait_for(lambda: len(lists()) >= 2, "both readings after the opening")
+
+    def wait_for_all(self, *, without_filled: bool = False) -> None:
+        """Until every order's last state has been told, and its fills; see `missing`."""
 
         def all_told() -> bool:
             records = self.run.records()
-            return not missing(self.venue, records) and not unfilled(records)
+            states = missing(self.venue, records, without_filled=without_filled)
+            return not states and not unfilled(records)
 
         self.run.wait_for(all_told, "all states and fills")
 
@@ -53,7 +64,7 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         Run(
             tmp_path_factory.mktemp("shared"),
             venue=venue,
-            settings={**QUICK, **HEARTBEAT, "connection.connect_timeout": 0.7},
+            settings={**QUICK, **HEARTBEAT, "connection.connect_timeout": 4.0},
         ) as run,
     ):
         yield Pair(venue, run)
@@ -68,21 +79,6 @@ def shared(_shared: Pair) -> Iterator[Pair]:
     yield _shared
     _shared.wait_for_all()
     check_once(_shared.run.records())
-
-
-class PongTimes:
-    """When pongs arrive at the venue, from the second on."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.times: list[float] = []
-        self._receive = connection._frames.recv_frame
-        connection._frames.recv_frame = self._note
-
-    def _note(self) -> ABNF:
-        received = self._receive()
-        if received.opcode == ABNF.OPCODE_PONG:
-            self.times.append(time.monotonic())
-        return received
 
 
 # --- ends --------------------------------------------------------------------------------------
@@ -132,7 +128,7 @@ def test_a_close_frame_of_any_code_leads_back(code: int, shared: Pair) -> None:
     [
         ("handshake-500", "HandshakeError", "HTTP 500"),
         ("handshake-429", "HandshakeError", "asks to wait 1 s"),
-        ("handshake-hang", "ConnectError", "within 0.7 s"),
+        ("handshake-hang", "ConnectError", "within 4 s"),
     ],
 )
 def test_a_handshake_that_is_refused_or_hangs_is_told_and_tried_again(
@@ -168,13 +164,15 @@ def test_a_message_in_tiny_pieces_in_fragments_twice_or_late_is_one_message(shar
 
 def test_rest_that_refuses_while_catching_up_is_asked_until_all_is_there(shared: Pair) -> None:
     before, known = shared.connections(), len(shared.run.errors("GapError"))
-    shared.venue.inject("rest-500", 3)
+    # More than what is still read of the opening before may meet.
+    shared.venue.inject("rest-500", 12)
     shared.venue.inject("rest-429", 1)
     shared.venue.drop("reset")
     shared.venue.step(20)
     shared.wait_connected(before + 1)
     shared.wait_for_all()
-    assert "could not be read again" in shared.run.errors("GapError")[known]
+    told = shared.run.wait_for(lambda: shared.run.errors("GapError")[known:], "the gap")
+    assert "could not be read again" in told[0]
 
 
 def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) -> None:
@@ -188,7 +186,7 @@ def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) ->
         return sum(request.path.endswith("/order-fills") for request in requests)
 
     shared.run.wait_for(lambda: pages() >= 1)
-    shared.venue.inject("rest-500", 3)
+    shared.venue.inject("rest-500", 5)
     shared.venue.drop("reset")
     shared.wait_connected(before + 2)
 
@@ -202,7 +200,8 @@ def test_a_gap_that_rest_could_not_tell_yet_outlasts_a_death_of_everything(tmp_p
         with Run(tmp_path, venue=venue, settings=QUICK) as run:
             pair = Pair(venue, run)
             pair.wait_connected(1)
-            venue.inject("rest-500", 3)
+            pair.wait_read()
+            venue.inject("rest-500", 5)
             venue.drop("reset")
             venue.step(20, push=False)
             pair.wait_connected(2)
@@ -225,15 +224,56 @@ def test_a_gap_that_rest_could_not_tell_yet_outlasts_a_death_of_everything(tmp_p
         check_once(run.records())
 
 
+def test_amended_orders_are_filled_as_the_venue_says_through_gaps_and_restarts(
+    tmp_path: Path,
+) -> None:
+    with Venue(faults=["amend=30%"], seed=3) as venue:
+        with Run(tmp_path, venue=venue, settings=QUICK) as run:
+            pair = Pair(venue, run)
+            pair.wait_connected(1)
+            pair.wait_read()
+            for connections in (2, 3):
+                venue.step(100)
+                venue.drop("reset")
+                venue.step(100, push=False)
+                pair.wait_connected(connections)
+            venue.step(100)
+            run.wait_for(lambda: not missing(venue, run.records()), "all states")
+            run.kill()
+        venue.step(100, push=False)
+        with Run(tmp_path, venue=venue, settings=QUICK) as run:
+            pair = Pair(venue, run)
+            pair.wait_connected(4)
+            venue.step(100)
+            run.wait_for(lambda: not missing(venue, run.records()), "all states after the restart")
+            assert run.stop() == 0
+    names: dict[str, set[str]] = defaultdict(set)
+    filled: dict[str, Decimal] = defaultdict(Decimal)
+    for record in run.records("on_order"):
+        order = record["detail"]
+        names[order["id"]].add(order["order_id"])
+        filled[order["id"]] = max(filled[order["id"]], Decimal(order["filled_quantity"]))
+    orders = {name: id_ for id_, each in names.items() for name in each}
+    fills: dict[str, Decimal] = defaultdict(Decimal)
+    # What was told when it was killed is told again by the next one.
+    for record in {record["seq"]: record for record in run.records("on_fill")}.values():
+        fills[orders[record["detail"]["order_id"]]] += Decimal(record["detail"]["quantity"])
+    assert fills == {id_: quantity for id_, quantity in filled.items() if quantity}
+    amended = [id_ for id_, each in names.items() if len(each) > 1]
+    assert any(fills[id_] for id_ in amended)
+
+
 # --- listen keys -------------------------------------------------------------------------------
 
 
 def test_keys_are_renewed_without_a_word_a_loss_or_a_repetition(tmp_path: Path) -> None:
     with (
-        Venue(rate=100, faults=["expire-key=3s"]) as venue,
+        Venue(faults=["expire-key=10s"]) as venue,
         Run(tmp_path, venue=venue, settings=QUICK) as run,
     ):
         pair = Pair(venue, run)
+        pair.wait_connected(1)
+        venue.rate = 100
         run.wait_for(lambda: sum(r.status == 101 for r in list(venue.requests)) >= 2)
         venue.rate = 0
         pair.wait_for_all()
@@ -258,7 +298,7 @@ def test_a_takeover_is_told_and_answered_slowly_and_the_other_account_has_no_par
             for times in (2, 3):
                 venue.new_listen_key(0)
                 if times == 2:
-                    run.wait_for(lambda: len(run.records("on_connected", account="one")) == 2)
+                    run.wait_for(lambda: len(run.records("on_connected", account="one")) >= 2)
                     venue.wait_connected(2)
             run.wait_for(lambda: len(run.errors("ListenKeyError")) == 2)
             assert "another program makes listen keys" in run.errors("ListenKeyError")[1]
@@ -317,19 +357,22 @@ def test_v1_both_forms_text_heartbeats_and_a_venue_whose_clock_is_off(
         pair = Pair(venue, run)
         pair.wait_connected(1)
         venue.step(60)
-        pair.wait_for_all()
+        pair.wait_for_all(without_filled=True)
         if settings:
-            # Longer than a venue is taken for alive that answers no pings.
-            time.sleep(1.2)
+            [connection] = venue.wait_connected()
+            frames = Frames(connection)
+            # For longer than a venue is taken for alive that answers no pings.
+            beats = sum(HEARTBEAT.values()) + 2
+            run.wait_for(lambda: frames.count[ABNF.OPCODE_TEXT] >= beats, "heartbeats")
             assert not run.records("on_disconnected")
         venue.drop("reset")
         venue.step(60)
         pair.wait_connected(2)
         venue.step(60)
-        pair.wait_for_all()
+        pair.wait_for_all(without_filled=True)
         check_once(run.records())
         assert run.records("on_fill")
-        assert run.logged(r"this machine's clock is 90\.\d s behind")
+        run.wait_for_line(r"this machine's clock is 90\.\d s behind")
         assert not run.errors()
 
 
@@ -394,7 +437,7 @@ def test_giving_up_ends_with_5_and_says_why(tmp_path: Path) -> None:
         Run(tmp_path, "--give-up-after", "0.5", venue=venue, settings=QUICK) as run,
     ):
         assert run.wait() == 5
-        assert run.logged("account main: no connection for 0.5 s")
+        run.wait_for_line("account main: no connection for 0.5 s")
 
 
 def test_what_happened_between_two_runs_is_read_at_the_start_of_the_second(tmp_path: Path) -> None:
@@ -410,18 +453,16 @@ def test_what_happened_between_two_runs_is_read_at_the_start_of_the_second(tmp_p
         check_once(run.records())
 
 
-def test_pings_are_answered_within_a_second_while_a_plugin_sleeps(tmp_path: Path) -> None:
-    (tmp_path / "slow").write_text("3", encoding="utf-8")
+def test_pings_are_answered_while_a_plugin_sleeps(tmp_path: Path) -> None:
+    # For longer than the test may take.
+    (tmp_path / "slow").write_text("1000", encoding="utf-8")
     with Venue(rate=50) as venue, Run(tmp_path, venue=venue, settings=QUICK) as run:
         [connection] = venue.wait_connected()
-        pongs = PongTimes(connection)
-        # The first one may be read before the times are noted.
+        frames = Frames(connection)
         for count in range(4):
-            sent = time.monotonic()
             connection.send(frame(ABNF.OPCODE_PING, b"are you there"))
-            if count:
-                run.wait_for(lambda count=count: len(pongs.times) >= count)
-                assert pongs.times[-1] - sent < 1.0
+            # The first one may be read before the frames are counted.
+            run.wait_for(lambda count=count: frames.count[ABNF.OPCODE_PONG] >= count, "a pong")
         assert not run.records("on_connected"), "the plugin has not even dealt with its first event"
 
 
@@ -442,25 +483,11 @@ def test_a_terminal_that_stands_still_costs_the_connection_nothing(tmp_path: Pat
     ):
         for end in range(5):
             [connection] = venue.wait_connected()
-            pongs = PongTimes(connection)
+            frames = Frames(connection)
             for _ in range(2):
                 connection.send(frame(ABNF.OPCODE_PING, b"are you there"))
-            run.wait_for(lambda pongs=pongs: pongs.times, f"a pong after end {end}")
+            run.wait_for(lambda frames=frames: frames.count[ABNF.OPCODE_PONG], f"a pong, {end}")
             venue.drop("reset")
-
-
-def test_the_demo_of_a_disconnect_heals_for_all_to_see(tmp_path: Path) -> None:
-    with Run(tmp_path, "--simulate", "--fault", "drop=500ms", settings=QUICK) as run:
-        run.wait_for(lambda: len(run.records("on_connected")) >= 2)
-        run.wait_for(lambda: [r for r in run.records("on_order") if r["origin"] == "catch_up"])
-        assert "closed the connection with code 1001" in run.records("on_disconnected")[0]["reason"]
-        assert run.stop() == 0
-
-
-def test_a_fault_without_the_local_venue_is_a_usage_error(tmp_path: Path) -> None:
-    with Run(tmp_path, "--fault", "drop=5s") as run:
-        assert run.wait() == 2
-        assert run.logged("it needs --simulate")
 
 
 def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
@@ -479,7 +506,7 @@ def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
             settings={
                 **QUICK,
                 **HEARTBEAT,
-                "connection.connect_timeout": 0.5,
+                "connection.connect_timeout": 3.0,
                 "accounts.main.proxy": f"socks5://user:pass-word@127.0.0.1:{proxy.port}",
             },
         ) as run,

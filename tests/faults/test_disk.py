@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from promise import Numbers, check, cursor, delivered_numbers, last_seq
 from running import QUICK, Run
+from small_disk import fill, small_disk
 
-from qehost.journal.layout import segments
 from qehost.simulator import Venue
-from qehost.state import StateFolder
-from qehost.status import read_status
+from qehost.storage.journal.layout import segments
+from qehost.storage.state_folder import StateFolder
+from qehost.storage.status import read_status
 
 MIB = 1 << 20
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 160 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=160m", "qehost-test", str(disk)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a file system takes root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, "160m") as disk:
+        yield disk
 
 
 def protected(run: Run) -> bool:
@@ -40,16 +33,16 @@ def protected(run: Run) -> bool:
 
 
 def test_events_flow_over_a_full_disk_loudly_and_the_journal_comes_back(
-    tmp_path: Path, venue: Venue, small_disk: Path
+    tmp_path: Path, venue: Venue, disk: Path
 ) -> None:
-    state = small_disk / "state"
-    ballast = small_disk / "ballast"
+    state = disk / "state"
+    ballast = disk / "ballast"
     with Run(tmp_path, venue=venue, settings=QUICK, state=state) as run:
         run.wait_for(lambda: run.records("on_connected"))
         numbers = Numbers(venue, rate=1, padding=10_000)
         numbers.push(20)
         numbers.wait_for_all(run)
-        free = os.statvfs(small_disk)
+        free = os.statvfs(disk)
         with ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize - MIB)
         numbers.push(300)
@@ -73,32 +66,29 @@ def test_events_flow_over_a_full_disk_loudly_and_the_journal_comes_back(
 
 
 def test_a_host_that_dies_on_a_full_disk_misses_nothing_and_brings_nothing_twice(
-    tmp_path: Path, venue: Venue, small_disk: Path
+    tmp_path: Path, venue: Venue, disk: Path
 ) -> None:
     slow = tmp_path / "slow"
     slow.write_text("0.02")
-    state = small_disk / "state"
+    state = disk / "state"
     with Run(tmp_path, venue=venue, settings=QUICK, state=state) as run:
         run.wait_for(lambda: run.records("on_connected"))
         numbers = Numbers(venue, rate=1)
         numbers.push(400)
         run.wait_for(lambda: last_seq(run) == 401, "the journal")
-        ballast = (small_disk / "ballast").open("wb", buffering=0)
-        with ballast, contextlib.suppress(OSError):
-            while True:
-                ballast.write(bytes(4096))
+        ballast = fill(disk)
         assert cursor(run) < 300
         os.kill(run.pids()["host main"], signal.SIGKILL)
-        run.wait_for(lambda: len(run.records("on_start")) == 2, "a new host process")
+        run.wait_for(lambda: len(run.records("on_start")) >= 2, "a new host process")
         slow.unlink()
         numbers.push(5)
         numbers.wait_for_all(run)
         assert run.stop() == 0
         check(run)
         assert not run.errors("GapError")
-    (small_disk / "ballast").unlink()
+    ballast.unlink()
     with Run(tmp_path, venue=venue, settings=QUICK, state=state) as again:
-        again.wait_for(lambda: len(again.records("on_connected")) >= 2, "the new connection")
+        again.wait_for_connections(2)
         assert again.stop() == 0
         check(again)
 
@@ -129,7 +119,7 @@ def test_what_a_damaged_journal_does_not_give_back_is_a_declared_gap(
         run.kill()
     damage(run, how)
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
-        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        again.wait_for_connections(2)
         assert again.errors("GapError")
         again.wait_for(lambda: again.logged("can't be delivered"), "the log")
         assert delivered_numbers(again)
@@ -154,10 +144,10 @@ def test_a_journal_that_was_deleted_takes_no_new_events_with_it(
     run, numbers = delivered(tmp_path, venue, 20)
     shutil.rmtree(StateFolder(run.state).journal("main"))
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
-        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        again.wait_for_connections(2)
         numbers.push(3)
         numbers.wait_for_all(again)
-        assert again.logged("new events are numbered from")
+        again.wait_for_line("new events are numbered from")
         assert not again.records(redelivered=True)
         assert again.stop() == 0
 
@@ -165,10 +155,12 @@ def test_a_journal_that_was_deleted_takes_no_new_events_with_it(
 def test_cursors_that_were_damaged_bring_everything_again_and_marked(
     tmp_path: Path, venue: Venue
 ) -> None:
+    """Where no status says how far they had come."""
     run, _ = delivered(tmp_path, venue, 5)
-    StateFolder(run.state).marks("main").write_bytes(b"rubbish")
+    StateFolder(run.state).progress_file("main").write_bytes(b"rubbish")
+    StateFolder(run.state).status_file.unlink()
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: len(again.records("on_status", redelivered=True)) == 5, "them again")
-        again.wait_for(lambda: len(again.records("on_connected", redelivered=False)) == 2, "more")
+        again.wait_for(lambda: len(again.records("on_connected", redelivered=False)) >= 2, "more")
         assert again.stop() == 0
         check(again)

@@ -17,9 +17,9 @@ from promise import Numbers, check, cursor, dead_letters, last_seq
 from reloading import reload
 from running import QUICK, Run
 
-from qehost.host.dead_letters import DeadLetters
 from qehost.simulator import Venue
-from qehost.state import StateFolder
+from qehost.storage.dead_letters import DeadLetters
+from qehost.storage.state_folder import StateFolder
 
 DEADLY = """
 import ctypes, os, signal
@@ -49,17 +49,17 @@ def deadly(seqs: set[int], deed: str) -> dict[str, str]:
 
 
 def test_random_kills_lose_nothing_and_blame_nobody(tmp_path: Path, venue: Venue) -> None:
-    dice = random.Random(7)
+    rng = random.Random(7)
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
         run.wait_for(lambda: run.records("on_connected"))
         with Numbers(venue, rate=700) as numbers:
             for _ in range(6):
                 known = len(run.records())
-                wanted = known + dice.randrange(1, 150)
+                wanted = known + rng.randrange(1, 150)
                 run.wait_for(lambda wanted=wanted: len(run.records()) >= wanted, "progress")
                 os.kill(run.pids()["host main"], signal.SIGKILL)
         numbers.wait_for_all(run)
-        run.wait_for(lambda: len(run.records("on_start")) == 7, "the last host process")
+        run.wait_for(lambda: len(run.records("on_start")) >= 7, "the last host process")
         assert run.stop() == 0
         check(run)
         assert dead_letters(run) == []
@@ -76,7 +76,7 @@ def test_a_kill_while_nothing_happens_brings_nothing_again(tmp_path: Path, venue
         # The recorder's note comes before the cursor moves.
         run.wait_for(lambda: cursor(run) == 4, "the cursor")
         os.kill(run.pids()["host main"], signal.SIGKILL)
-        run.wait_for(lambda: len(run.records("on_start")) == 2, "a new host process")
+        run.wait_for(lambda: len(run.records("on_start")) >= 2, "a new host process")
         numbers.push(2)
         numbers.wait_for_all(run)
         assert run.stop() == 0
@@ -131,7 +131,7 @@ def test_a_death_between_dead_letter_and_cursor_is_harmless(tmp_path: Path, venu
         run.kill()
     with Run(tmp_path, venue=venue, settings=QUICK, plugins=plugins) as again:
         numbers.wait_for_all(again)
-        again.wait_for(lambda: len(again.records("on_connected")) == 2, "the new connection")
+        again.wait_for_connections(2)
         assert again.stop() == 0
         check(again)
         assert not again.logged("process ended")
@@ -146,7 +146,7 @@ import os
 from pathlib import Path
 
 def on_status(status, event):
-    if event.redelivered:
+    if event.attempt > 1:
         os._exit(5)
     raise ValueError("no")
 """
@@ -157,7 +157,7 @@ def on_status(status, event):
         run.wait_for(lambda: len(dead_letters(run)) == 2 and cursor(run) == 3, "dead letters")
         with DeadLetters(StateFolder(run.state).dead_letters_file) as letters:
             letters.mark([1])
-        run.wait_for(lambda: len(run.records("on_start")) == 2, "a new host process")
+        run.wait_for(lambda: len(run.records("on_start")) >= 2, "a new host process")
         numbers.push(1)
         numbers.wait_for_all(run)
         assert run.stop() == 0
@@ -216,7 +216,7 @@ def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_ov
     tmp_path: Path, venue: Venue
 ) -> None:
     # Longer than two looks, so that one of them tells of it.
-    settings = {**QUICK, "host.hang_timeout": 1.5}
+    settings = {**QUICK, "host.hang_timeout": 3.0}
     plugins = deadly({2}, "hang_with_the_gil()")
     with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
         numbers = Numbers(venue, rate=1)
@@ -228,7 +228,7 @@ def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_ov
         (letter,) = dead_letters(run)
         assert (letter.seq, letter.cause) == (2, "died")
         assert "the call did not end" in letter.detail
-        assert run.logged("on_status with event 2 of account main has been running for")
+        run.wait_for_line("on_status with event 2 of account main has been running for")
         assert not run.logged("disconnected")
 
 
@@ -248,7 +248,7 @@ def on_status(status, event):
 def test_a_host_that_stands_still_outside_a_call_is_named_and_ended_and_blames_no_event(
     tmp_path: Path, venue: Venue, how: str
 ) -> None:
-    settings = {**QUICK, "host.hang_timeout": 1.5}
+    settings = {**QUICK, "host.hang_timeout": 3.0}
     plugins = {"holding": HOLDING} if how != "stopped" else {}
     with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
         numbers = Numbers(venue, rate=1)
@@ -356,8 +356,8 @@ def test_a_plugin_that_can_not_be_imported_leaves_the_others_alone(
         run.wait_for(lambda: run.records("on_connected"))
         numbers.push(2)
         numbers.wait_for_all(run)
-        assert run.logged("broken.*no such desk")
-        assert run.logged("leaving.*SystemExit")
+        run.wait_for_line("broken.*no such desk")
+        run.wait_for_line("leaving.*SystemExit")
         assert run.stop() == 0
         check(run)
 
@@ -378,7 +378,7 @@ process = "own"
         numbers.wait_for_all(run)
         assert run.stop() == 0
         check(run)
-        assert run.logged("host process own: [0-9]+ events were not delivered in time")
+        run.wait_for_line("host process own: [0-9]+ events were not delivered in time")
 
 
 def test_while_the_system_has_no_process_to_give_the_stream_goes_on_and_the_host_is_tried_again(
@@ -423,6 +423,8 @@ def test_a_plugin_that_is_uninstalled_is_named_at_the_next_start_and_the_others_
         numbers = Numbers(venue, rate=1)
         numbers.push(5)
         numbers.wait_for_all(run)
-        assert run.logged("ERROR.*plugin extra: it is not installed any more")
+        run.wait_for(
+            lambda: run.logged("ERROR.*plugin extra: it is not installed any more"), "the line"
+        )
         assert run.stop() == 0
         check(run)

@@ -11,20 +11,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from click.testing import CliRunner
-from limits import no_room
-from msgspec.structs import replace
 from promise import Numbers, check
 from reloading import FRESH, reload, witness, words
 from running import QEHOST, QUICK, Run
+from waiting import PATIENCE, wait_for
 
-from qehost.cli import main
 from qehost.simulator import Venue
-from qehost.state import StateFolder
-from qehost.status import ReloadState, Status, write_status
+from qehost.storage.state_folder import StateFolder
 
 BESIDE = ("-p", "beside:Witness")
 
@@ -151,7 +147,7 @@ def test_a_reload_that_can_not_load_changes_nothing_and_says_why(
         status = subprocess.run(
             [*QEHOST, "status", "--state-dir", str(run.state)], capture_output=True, check=True
         )
-        assert b"The last reload failed: plugin beside" in status.stdout
+        assert b"the last reload failed: plugin beside" in status.stdout
         # Put right, it works.
         assert reload(run).returncode == 0
         assert run.stop() == 0
@@ -191,7 +187,7 @@ def test_a_new_process_that_dies_at_its_start_is_started_again(
         assert reload(run).returncode == 0
         numbers.push(3)
         numbers.wait_for_all(run)
-        assert run.logged(r"host \(main\).*exit code 5, in on_start of plugin beside")
+        run.wait_for_line(r"host \(main\).*exit code 5, in on_start of plugin beside")
         assert run.stop() == 0
         check(run)
 
@@ -199,14 +195,14 @@ def test_a_new_process_that_dies_at_its_start_is_started_again(
 def test_a_plugin_that_does_not_stop_is_killed_and_the_new_one_takes_over(
     tmp_path: Path, venue: Venue
 ) -> None:
-    config = "[host]\ndrain_timeout = 1.0\n"
+    config = "[host]\ndrain_timeout = 5.0\n"
     with start(tmp_path, venue, witness(on_stop="time.sleep(1000)"), config) as run:
         numbers = Numbers(venue, rate=1)
         ready(run)
         numbers.push(3)
         (tmp_path / "beside.py").write_text(witness(2))
         assert reload(run).returncode == 0
-        assert run.logged("the old host process main did not end within 1 s: killed")
+        run.wait_for_line("the old host process main did not end within 5 s: killed")
         numbers.push(3)
         numbers.wait_for_all(run)
         assert run.stop() == 0
@@ -217,11 +213,14 @@ def test_a_plugin_that_does_not_stop_is_killed_and_the_new_one_takes_over(
 def test_what_a_slow_plugin_has_not_got_yet_its_successor_gets(
     tmp_path: Path, venue: Venue
 ) -> None:
-    config = "[host]\ndrain_timeout = 1.0\n"
-    with start(tmp_path, venue, witness(on_status="time.sleep(0.01)"), config) as run:
+    # Its last event is two minutes away.
+    slow = witness(on_status="time.sleep(0.5)")
+    config = "[host]\ndrain_timeout = 5.0\n"
+    with start(tmp_path, venue, slow, config) as run:
         numbers = Numbers(venue, rate=1)
         ready(run)
-        numbers.push(200)
+        numbers.push(240)
+        run.wait_for(lambda: words(tmp_path, "beside", "on_status"), "its first event")
         (tmp_path / "beside.py").write_text(witness(2))
         assert reload(run).returncode == 0
         numbers.wait_for_all(run)
@@ -259,7 +258,7 @@ def test_a_plugin_that_comes_back_into_another_process_misses_nothing_and_sends_
     assert {word["seq"] for word in words(tmp_path, "beside", "on_status")} == set(range(2, 17))
     again = len(run.records(redelivered=True))
     with Run(tmp_path, "-c", "qehost.toml", venue=venue, settings=QUICK, env=FRESH) as after:
-        after.wait_for(lambda: len(after.records("on_connected", redelivered=False)) == 2)
+        after.wait_for(lambda: len(after.records("on_connected", redelivered=False)) >= 2)
         assert after.stop() == 0
         check(after)
         assert len(after.records(redelivered=True)) == again
@@ -299,30 +298,7 @@ def test_a_stop_in_the_middle_of_a_reload_ends_everything(tmp_path: Path, venue:
         assert run.stop() == 0
         check(run)
         assert_one_after_the_other(run)
-        assert run.all_gone(timeout=5.0)
-
-
-def test_where_nothing_runs_there_is_nothing_to_reload(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*QEHOST, "reload", "--state-dir", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 3
-    assert f"no qehost runs with the state folder {tmp_path}" in done.stderr
-
-
-def test_a_qehost_whose_id_is_not_known_is_not_taken_for_none(tmp_path: Path) -> None:
-    with no_room():
-        lock = StateFolder(tmp_path).lock()
-    try:
-        done = CliRunner().invoke(main, ["reload", "--state-dir", str(tmp_path)])
-    finally:
-        lock.release()
-    assert done.exit_code == 3
-    assert "is not known, since the disk was full when it started" in done.stderr
+        assert run.all_gone()
 
 
 def test_a_terminal_that_is_closed_does_not_end_it(tmp_path: Path, venue: Venue) -> None:
@@ -354,14 +330,14 @@ def test_a_terminal_that_is_closed_does_not_end_it(tmp_path: Path, venue: Venue)
     os.close(theirs)
     try:
         numbers = Numbers(venue, rate=1)
-        wait_until(lambda: len(words(tmp_path, "beside", "on_start")) == 1)
+        wait_for(lambda: len(words(tmp_path, "beside", "on_start")) == 1)
         venue.wait_connected()
         os.close(ours)
-        wait_until(lambda: len(words(tmp_path, "beside", "on_start")) == 2)
+        wait_for(lambda: len(words(tmp_path, "beside", "on_start")) == 2)
         numbers.push(5)
-        wait_until(lambda: len(words(tmp_path, "beside", "on_status")) == 5)
+        wait_for(lambda: len(words(tmp_path, "beside", "on_status")) == 5)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
@@ -371,8 +347,8 @@ def test_signals_are_heeded_from_the_start_on(tmp_path: Path, venue: Venue) -> N
     """A terminal that is closed early, a service manager that reloads what it has just started."""
     with start(tmp_path, venue) as run:
         own = Path(f"/proc/{run.process.pid}/status")
-        wait_until(lambda: caught(own, signal.SIGHUP))
-        wait_until(lambda: hang_up(run) and bool(run.records("on_connected")))
+        wait_for(lambda: caught(own, signal.SIGHUP))
+        wait_for(lambda: hang_up(run) and bool(run.records("on_connected")))
         run.wait_for(lambda: run.logged("reloaded"), "a reload")
         assert run.stop() == 0
         check(run)
@@ -380,9 +356,9 @@ def test_signals_are_heeded_from_the_start_on(tmp_path: Path, venue: Venue) -> N
 
 def test_what_is_told_to_end_while_it_starts_ends_with_0(tmp_path: Path, venue: Venue) -> None:
     with start(tmp_path, venue) as run:
-        wait_until(lambda: StateFolder(run.state).holder() == run.process.pid)
+        wait_for(lambda: StateFolder(run.state).holder() == run.process.pid)
         assert run.stop() == 0
-        assert run.all_gone(timeout=5.0)
+        assert run.all_gone()
 
 
 def caught(status: Path, number: int) -> bool:
@@ -394,37 +370,3 @@ def hang_up(run: Run) -> bool:
     run.process.send_signal(signal.SIGHUP)
     assert run.process.poll() is None
     return True
-
-
-def test_the_status_of_the_run_before_says_nothing_of_a_reload(tmp_path: Path) -> None:
-    folder = StateFolder(tmp_path)
-    reloads = ReloadState(started=5, ended=5)
-    common = Status("1", 0, 0.0, 0.0, "", [], [], reloads)
-    before = [replace(common, pid=os.getpid() + 1), replace(common, pid=os.getpid(), ended="done")]
-
-    def reloaded(*_: object) -> None:
-        done = ReloadState(started=1, ended=1)
-        write_status(folder.status_file, replace(common, pid=os.getpid(), reload=done))
-
-    former = signal.signal(signal.SIGHUP, reloaded)
-    lock = folder.lock()
-    try:
-        for stale in before:
-            write_status(folder.status_file, stale)
-            done = CliRunner().invoke(
-                main, ["reload", "--state-dir", str(tmp_path), "--timeout", "5"]
-            )
-            assert (done.exit_code, done.output) == (0, "reloaded\n")
-    finally:
-        lock.release()
-        signal.signal(signal.SIGHUP, former)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Fails after half a minute."""
-    pause = threading.Event()
-    for _ in range(1500):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("not within 30 s")

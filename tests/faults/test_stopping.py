@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from promise import Numbers, check, delivered_numbers, last_seq
+from reloading import reload
 from running import QUICK, Run
+from waiting import PATIENCE
 
 from qehost.simulator import Venue
-from qehost.status import read_status
+from qehost.storage.status import read_status
 
 HANGING = """
 import time
+from pathlib import Path
 
 def on_status(status, event):
+    Path("hangs").touch()
     while True:
         time.sleep(0.01)
 """
@@ -27,13 +30,21 @@ import threading, time
 def on_start(context):
     threading.Thread(target=time.sleep, args=(1000,)).start()
 """
+POOL = """
+import concurrent.futures, time
+
+def on_start(context):
+    concurrent.futures.ThreadPoolExecutor().submit(time.sleep, 1000)
+"""
 
 
 @pytest.mark.parametrize("way", ["SIGTERM", "Ctrl-C"])
 def test_it_drains_to_the_last_event_under_load_and_says_nothing_scary(
     tmp_path: Path, venue: Venue, way: str
 ) -> None:
-    with Run(tmp_path, venue=venue, settings=QUICK) as run:
+    # A busy machine may take long for it, and is no reason for a warning.
+    settings = {**QUICK, "host.drain_timeout": PATIENCE, "host.slow_call": PATIENCE}
+    with Run(tmp_path, venue=venue, settings=settings) as run:
         run.wait_for(lambda: run.records("on_connected"))
         with Numbers(venue, rate=1000):
             run.wait_for(lambda: len(delivered_numbers(run)) > 200, "numbers")
@@ -47,7 +58,9 @@ def test_it_drains_to_the_last_event_under_load_and_says_nothing_scary(
         assert len(run.records("on_stop")) == 1
         (last,) = run.records("on_disconnected")
         assert last["seq"] == last_seq(run)
-        assert not run.logged("WARNING|ERROR|CRITICAL|Traceback")
+        scary = run.logged("WARNING|ERROR|CRITICAL|Traceback")
+        # Where the machine has much else to do, any call may take long.
+        assert [line for line in scary if "events wait" not in line] == []
         status = read_status(run.state / "status.json")
         assert status is not None
         assert status.ended.startswith("stopped by")
@@ -55,40 +68,47 @@ def test_it_drains_to_the_last_event_under_load_and_says_nothing_scary(
 
 
 def test_a_plugin_that_hangs_can_not_hold_the_end(tmp_path: Path, venue: Venue) -> None:
-    settings = {**QUICK, "host.drain_timeout": 2.0}
+    settings = {**QUICK, "host.drain_timeout": 3.0}
     with Run(tmp_path, venue=venue, settings=settings, plugins={"hanging": HANGING}) as run:
         run.wait_for(lambda: run.records("on_connected"))
         Numbers(venue, rate=1).push(5)
         run.wait_for(lambda: last_seq(run) == 6, "the journal")
-        begun = time.monotonic()
+        run.wait_for((tmp_path / "hangs").exists, "a call that hangs")
         assert run.stop() == 0
-        assert time.monotonic() - begun < 10  # of which two are the drain time-out
-        assert run.logged("in on_status of plugin hanging with event 2 of account main: killed")
-        assert run.logged("host process main: 6 events were not delivered in time")
+        assert run.logged(
+            "did not end within the drain time-out of 3 s, in on_status of plugin hanging with "
+            "event 2 of account main: killed"
+        )
+        run.wait_for_line("host process main: 6 events were not delivered in time")
 
 
-def test_a_thread_of_a_plugin_can_not_hold_the_end_either(tmp_path: Path, venue: Venue) -> None:
-    settings = {**QUICK, "host.drain_timeout": 1.0}
-    with Run(tmp_path, venue=venue, settings=settings, plugins={"lingering": LINGERING}) as run:
+@pytest.mark.parametrize("source", [LINGERING, POOL], ids=["thread", "pool"])
+def test_what_a_plugin_leaves_running_costs_an_end_and_a_reload_a_second(
+    tmp_path: Path, venue: Venue, source: str
+) -> None:
+    settings = {**QUICK, "host.drain_timeout": 1000.0}
+    with Run(tmp_path, venue=venue, settings=settings, plugins={"lingering": source}) as run:
         run.wait_for(lambda: run.records("on_connected"))
+        # Who waited for the thread would do so for 1000 s.
+        assert reload(run).returncode == 0
         assert run.stop() == 0
-        assert run.logged("its plugins were through, so one of their threads did not end: killed")
-        assert len(run.records("on_stop")) == 1
+        assert len(run.logged("a plugin has left something running that does not end")) == 2
+        assert len(run.records("on_stop")) == 2
+        assert not run.logged("killed|process ended")
         check(run)
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, venue: Venue) -> None:
-    settings = {**QUICK, "host.drain_timeout": 60.0}
+    # Longer than the end is waited for here.
+    settings = {**QUICK, "host.drain_timeout": 1000.0}
     with Run(tmp_path, venue=venue, settings=settings, plugins={"hanging": HANGING}) as run:
         run.wait_for(lambda: run.records("on_connected"))
         Numbers(venue, rate=1).push(5)
         run.wait_for(lambda: last_seq(run) == 6, "the journal")
         run.process.send_signal(signal.SIGTERM)
         run.wait_for(lambda: run.logged("stopping: stopped by"), "the first one's effect")
-        begun = time.monotonic()
         assert run.stop(signal.SIGINT) == 128 + signal.SIGINT
-        assert time.monotonic() - begun < 5
-        assert run.all_gone(timeout=5.0)
+        assert run.all_gone()
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for(lambda: len(delivered_numbers(again)) == 5, "what was left")
         assert again.stop() == 0
@@ -100,3 +120,23 @@ def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path, venue: Venue) -> N
         run.wait_for(lambda: run.log, "the first line")
         assert run.stop() in (0, -signal.SIGTERM)
         assert not run.logged("Traceback")
+
+
+HANGS_UP = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGHUP)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_a_terminal_that_closes_while_it_is_imported_does_not_end_it(
+    tmp_path: Path, venue: Venue
+) -> None:
+    with Run(tmp_path, venue=venue, settings=QUICK, before=HANGS_UP) as run:
+        run.wait_for(lambda: run.records("on_connected"))
+        assert run.stop() == 0

@@ -12,7 +12,7 @@ from promise import Numbers, check, cursor, dead_letters, last_seq
 from running import QUICK, Run
 
 from qehost.simulator import Venue
-from qehost.status import read_status
+from qehost.storage.status import read_status
 
 
 def memory_kib(pid: int) -> int:
@@ -74,7 +74,7 @@ def on_status(status, event):
         numbers.wait_for_all(run)
         assert run.stop() == 0
         check(run)
-        assert run.logged("plugin tardy: on_status took")
+        run.wait_for_line("plugin tardy: on_status took")
 
 
 def test_a_supervisor_that_stands_still_holds_nobody(tmp_path: Path, venue: Venue) -> None:
@@ -98,7 +98,7 @@ from pathlib import Path
 def on_status(status, event):
     if not Path("mended").exists():
         raise ValueError("not yet")
-    Path("taken").open("a").write(f"{event.seq} {event.redelivered}\\n")
+    Path("taken").open("a").write(f"{event.seq} {event.attempt} {event.redelivered}\\n")
 """
     with Run(tmp_path, venue=venue, settings=QUICK, plugins={"picky": source}) as run:
         run.wait_for(lambda: run.records("on_connected"))
@@ -118,7 +118,7 @@ def on_status(status, event):
         run.wait_for(
             lambda: all(letter.state == "delivered" for letter in dead_letters(run)), "deliveries"
         )
-        assert (tmp_path / "taken").read_text() == "2 True\n3 True\n4 True\n"
+        assert (tmp_path / "taken").read_text() == "2 3 False\n3 3 False\n4 3 False\n"
         assert run.stop() == 0
         check(run, retried=[2, 3, 4])
         # Nobody else got them again.

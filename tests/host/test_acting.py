@@ -18,7 +18,7 @@ def on_start(context):
 
 def on_master_order(message, event):
     if message.status == "PROCESSING":
-        api(event.account).pause_master_order(message.master_order_id)
+        api(event.account).pause_master_order_v2(message.master_order_id)
 """
 
 
@@ -36,7 +36,10 @@ def test_a_plugin_pauses_a_master_order_and_no_secret_is_shown(tmp_path: Path) -
         run.wait_for(lambda: run.records("on_connected"))
         run.wait_for(paused, "a master order that is paused")
         assert run.stop() == 0
-        assert run.logged(r"API\(base_url=")
-        # What the log had to blot out would show as dots.
+        run.wait_for_line(r"API\(base_url=")
+        action = r"plugin pausing, on_master_order at event \d+ of main: PUT /\S+/pause"
+        run.wait_for_line(f"{action}$")
+        run.wait_for_line(f"{action}: answered$")
+        # What the log had to hide would show as dots.
         for secret in (venue.api_key, venue.api_secret, "••••"):
             assert not run.logged(secret)

@@ -11,7 +11,7 @@ import pytest
 
 from qehost import hookspecs
 from qehost.host.compatibility import own_requirements, unmet
-from qehost.host.finding import find
+from qehost.host.discovery import find
 from qehost.host.loading import load
 
 Write = Callable[..., Path]

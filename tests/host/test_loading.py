@@ -6,37 +6,21 @@ import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from qehost.errors import PluginError
-from qehost.hookspecs import hookimpl
-from qehost.host.finding import find
-from qehost.host.loading import Plugins, Report, load
-from qehost.host.registry import Registry
-from qehost.settings import PluginSettings
+from qehost.config.settings import OF_PLUGINS, PluginSettings
+from qehost.host.discovery import find
+from qehost.host.loading import PluginReport, Plugins, load
 
 Write = Callable[..., Path]
 
 
-def load_one(**own: Any) -> Report:
+def load_one(**own: Any) -> PluginReport:
     """The report of the plugin `demo`, with these settings of its own."""
     (report,) = load(find(settings={"demo": PluginSettings(own=own)})).reports
     return report
-
-
-def module(source: str) -> ModuleType:
-    plugin = ModuleType("demo_module")
-    exec(source, plugin.__dict__)
-    return plugin
-
-
-def refusal(plugin: Any) -> str:
-    with pytest.raises(PluginError) as caught:
-        Registry().add(plugin, "demo", "demo-plugin 1.2")
-    return str(caught.value).removeprefix("plugin demo (from demo-plugin 1.2): ")
 
 
 # --- what can be a plugin ------------------------------------------------------------------------
@@ -45,7 +29,7 @@ def refusal(plugin: Any) -> str:
 def test_a_module_is_a_plugin(install: Write, write: Write) -> None:
     write("demo_module", "def on_fill(message): ...\ndef on_start(): ...\ndef helper(): ...")
     install("demo-plugin", "demo = demo_module", version="1.2")
-    assert load_one() == Report(
+    assert load_one() == PluginReport(
         name="demo",
         distribution="demo-plugin",
         version="1.2",
@@ -74,6 +58,27 @@ def test_a_class_is_built_without_arguments(install: Write, write: Write) -> Non
     assert found.function.__self__.seen == ["hello"]  # type: ignore[attr-defined]
     assert found.arguments == ("message",)
     assert plugins.configs == {"demo": None}
+
+
+def test_of_a_module_without_hooks_the_class_plugin_is_built_with_its_own_config(
+    install: Write, write: Write
+) -> None:
+    write(
+        "demo_module", CONFIGURED.replace("class Demo", "class Plugin").partition("def on_start")[0]
+    )
+    install("demo-plugin", "demo = demo_module")
+    plugins = load(find(settings={"demo": PluginSettings(own={"url": "x"})}))
+    assert plugins.configs["demo"].url == "x"
+    assert plugins.implementations["on_fill"][0].function() is plugins.configs["demo"]
+
+
+def test_a_module_without_hooks_is_told_which_of_its_classes_has_some(
+    install: Write, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("demo_module", "class Sink:\n    def on_fill(self): ...")
+    install("demo-plugin", "demo = demo_module")
+    assert load_one().hooks == ()
+    assert "plugin demo implements no hook; there are some in demo_module:Sink" in caplog.text
 
 
 CONFIGURED = """
@@ -119,6 +124,17 @@ def test_a_modules_config_reaches_its_context(install: Write, write: Write, tmp_
     assert context.logger.name == "qehost.plugin.demo"
     context.stop("enough")
     assert asked == ["enough"]
+
+
+def test_a_context_has_the_folder_that_paths_in_the_settings_count_from(
+    install: Write, write: Write, tmp_path: Path
+) -> None:
+    write("demo_module", "def on_start(): ...")
+    install("demo-plugin", "demo = demo_module")
+    of_a_file = load(find(settings={"demo": PluginSettings(folder=str(tmp_path / "etc"))}))
+    assert of_a_file.contexts((), tmp_path, print)["demo"].settings_dir == tmp_path / "etc"
+    without = load(find(settings={"demo": PluginSettings()}))
+    assert without.contexts((), tmp_path, print)["demo"].settings_dir == Path.cwd()
 
 
 def test_a_plugins_state_folder_is_made_when_asked_for_and_is_private(
@@ -232,11 +248,41 @@ def test_every_mistake_in_a_plugins_settings_is_told_with_its_path(
         "plugins.demo.retires: unknown setting (did you mean retries?); "
         "plugins.demo.inner.dept: unknown setting (did you mean depth?); "
         "plugins.demo.many[1].x: unknown setting (known here: depth); "
-        "plugins.demo.zzz: unknown setting (known here: url, retries, verbose, inner, many); "
+        "plugins.demo.zzz: unknown setting (known here: url, retries, verbose, inner, many, "
+        f"{', '.join(OF_PLUGINS)}); "
         "plugins.demo.url: a value is needed (a text); "
-        "plugins.demo.retries: expected `int`, got `str`; "
+        'plugins.demo.retries: expected a whole number, got "many"; '
         "plugins.demo.many[2].depth: expected `int`, got `str`"
     )
+
+
+def test_what_a_plugin_wants_is_told_with_what_is_wrong_in_it(install: Write, write: Write) -> None:
+    write("demo_module", "class Demo:\n  max_wait = 'long'\n  def on_batch(self): ...")
+    install("demo-plugin", "demo = demo_module:Demo")
+    report = load_one()
+    assert report.invalid
+    assert report.why.startswith("its class attribute max_wait must be a number > 0")
+
+
+def test_what_a_plugin_wants_goes_with_it_and_the_settings_win(
+    install: Write, write: Write
+) -> None:
+    write("demo_module", "class Demo:\n  max_wait = 5.0\n  def on_batch(self): ...")
+    install("demo-plugin", "demo = demo_module:Demo")
+    plugins = load(find(settings={"demo": PluginSettings(max_wait=0.5)}))
+    assert plugins.subscriptions["demo"].max_wait == 0.5
+
+
+def test_a_config_with_a_name_of_qehosts_own_is_warned_about(
+    install: Write, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(
+        "demo_module",
+        "import msgspec\nclass Config(msgspec.Struct):\n  symbols: list[str] = []\n",
+    )
+    install("demo-plugin", "demo = demo_module")
+    load_one()
+    assert "plugin demo: its Config has symbols, which [plugins.demo] has" in caplog.text
 
 
 def test_what_a_config_says_of_the_whole_is_told(install: Write, write: Write) -> None:
@@ -254,6 +300,26 @@ def test_what_a_config_says_of_the_whole_is_told(install: Write, write: Write) -
     )
     install("demo-plugin", "demo = demo_module")
     assert load_one(low=5).why == "its settings are wrong: plugins.demo: low is above high"
+
+
+def test_a_property_that_raises_is_told_and_no_hook_of_it_is_called(
+    install: Write, write: Write
+) -> None:
+    write(
+        "demo_module",
+        """
+        class Demo:
+            @property
+            def max_events(self): return 1 / 0
+            def on_batch(self, events): ...
+        """,
+    )
+    install("demo-plugin", "demo = demo_module:Demo")
+    plugins = load(find())
+    (report,) = plugins.reports
+    assert report.state == "failed"
+    assert "can't be asked what it wants: ZeroDivisionError" in report.why
+    assert plugins.implementations["on_batch"] == ()
 
 
 def test_settings_for_a_plugin_that_takes_none_are_refused(install: Write, write: Write) -> None:
@@ -327,170 +393,3 @@ def test_plugins_are_called_by_order_then_name_within_tryfirst_and_trylast(
     assert names(load(find())) == ["e", "f", "c", "d", "a", "b"]
     orders = {name: PluginSettings(order=-ord(name)) for name in "abcdef"}
     assert names(load(find(settings=orders))) == ["f", "e", "d", "c", "b", "a"]
-
-
-# --- what is refused -------------------------------------------------------------------------
-
-IMPORTS = "import functools\nfrom qehost.hookspecs import hookimpl\n"
-RIGHT = (
-    "the hook is on_fill(message, detail, event): "
-    "declare the arguments you want by these names, in any order"
-)
-ASYNC = (
-    "on_fill is async, and hooks are called without an event loop: make it a plain def; to use "
-    "asyncio, run a loop in a thread of your own and hand over to it "
-    "(asyncio.run_coroutine_threadsafe)"
-)
-WRAPPER = (
-    "on_fill is marked as a wrapper: plugins can't wrap each other's hooks; use tryfirst or "
-    "trylast to be called before or after the others"
-)
-NO_FUNCTION = (
-    "and a hook must be a plain function or method: "
-    "write def on_fill(message, detail, event) and call it in there"
-)
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("async def on_fill(message): ...", ASYNC),
-        ("async def on_fill(message):\n yield", ASYNC),
-        (
-            "def on_fill(message):\n yield",
-            f"on_fill contains yield, so a call would run nothing of it: {RIGHT}",
-        ),
-        ("@hookimpl(wrapper=True)\ndef on_fill():\n yield", WRAPPER),
-        ("@hookimpl(hookwrapper=True)\ndef on_fill():\n yield", WRAPPER),
-        ("def on_fill(*args): ...", f"on_fill has *args, which no hook can fill: {RIGHT}"),
-        ("def on_fill(**rest): ...", f"on_fill has **rest, which no hook can fill: {RIGHT}"),
-        (
-            "def on_fill(*, message): ...",
-            (
-                "on_fill has the keyword-only parameter message, and arguments are handed over "
-                f"by position: remove the * before it; {RIGHT}"
-            ),
-        ),
-        (
-            "def on_fill(mesage): ...",
-            (
-                "on_fill has a parameter mesage, which the hook does not give "
-                f"(did you mean message?); {RIGHT}"
-            ),
-        ),
-        (
-            "def on_fill(x): ...",
-            f"on_fill has a parameter x, which the hook does not give; {RIGHT}",
-        ),
-        (
-            "def on_fill(cache={}, message=None): ...",
-            (
-                "on_fill has the parameter cache of its own before message: put it after the "
-                f"hook's; {RIGHT}"
-            ),
-        ),
-        (
-            "def on_fil(message): ...",
-            (
-                "on_fil is no hook (did you mean on_fill?); if it is not meant as one, give it a "
-                "name that does not begin with on_"
-            ),
-        ),
-        (
-            "def on_zzzzzz(message): ...",
-            (
-                "on_zzzzzz is no hook (the hooks are on_start, on_stop, on_connected, "
-                "on_disconnected, on_master_order, on_order, on_fill, on_status, on_error, "
-                "on_raw_message, on_batch, on_tick); if it is not meant as one, give it a "
-                "name that does not begin with on_"
-            ),
-        ),
-        (
-            "@hookimpl\ndef on_fil(message): ...",
-            (
-                "on_fil is no hook (did you mean on_fill?); if it is one of a later version of "
-                "qehost, mark it with @hookimpl(optionalhook=True)"
-            ),
-        ),
-        (
-            "@hookimpl(specname='on_fil')\ndef handle(message): ...",
-            (
-                "on_fil is no hook (did you mean on_fill?); if it is one of a later version of "
-                "qehost, mark it with @hookimpl(optionalhook=True)"
-            ),
-        ),
-        ("on_fill = [].append", f"on_fill is a builtin_function_or_method, {NO_FUNCTION}"),
-        ("on_fill = functools.partial(print)", f"on_fill is a partial, {NO_FUNCTION}"),
-        ("class on_fill: ...", f"on_fill is a type, {NO_FUNCTION}"),
-    ],
-)
-def test_what_could_never_work_is_refused(source: str, text: str) -> None:
-    assert (
-        refusal(module(f"import functools\nfrom qehost.hookspecs import hookimpl\n{source}"))
-        == text
-    )
-
-
-def test_a_property_named_like_a_hook_is_refused_and_not_run() -> None:
-    class Demo:
-        @property
-        def on_fill(self) -> None:
-            raise AssertionError
-
-    assert refusal(Demo()) == f"on_fill is a property, {NO_FUNCTION}"
-
-
-def test_the_plugin_and_its_distribution_are_named_first() -> None:
-    with pytest.raises(PluginError) as caught:
-        Registry().add(module("def on_fil(): ..."), "demo", "demo-plugin 1.2")
-    assert str(caught.value).startswith("plugin demo (from demo-plugin 1.2): on_fil is no hook")
-
-
-# --- what is taken ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "@hookimpl(optionalhook=True)\ndef on_later(what): ...\ndef on_fill(): ...",
-        "@hookimpl(specname='on_fill')\ndef handle(event): ...",
-        "def on_fill(event, message, /): ...",
-        "def on_fill(message, cache={}): ...",
-        "on_error = None\ndef on_fill(): ...\ndef _on_private(): ...",
-        "from asyncio import run as on_commit\ndef on_fill(): ...",
-        """
-def logged(function):
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        return function(*args, **kwargs)
-    return wrapper
-
-@logged
-def on_fill(event, message): ...
-""",
-    ],
-)
-def test_what_can_work_is_taken(source: str) -> None:
-    assert Registry().add(module(IMPORTS + source), "demo", "") == ("on_fill",)
-
-
-def test_methods_of_every_kind_are_taken() -> None:
-    class Demo:
-        def on_fill(self, message: object) -> None: ...
-
-        @classmethod
-        def on_order(cls, message: object) -> None: ...
-
-        @staticmethod
-        def on_status(status: str) -> None: ...
-
-        @hookimpl(trylast=True)
-        def on_tick(self) -> None: ...
-
-    expected = ("on_order", "on_fill", "on_status", "on_tick")
-    assert Registry().add(Demo(), "demo", "") == expected
-
-
-def test_an_object_with_functions_is_a_plugin() -> None:
-    plugin = SimpleNamespace(on_status=lambda status: None)
-    assert Registry().add(plugin, "demo", "") == ("on_status",)

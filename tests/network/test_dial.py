@@ -8,7 +8,6 @@ import ipaddress
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from waiting import PATIENCE
 
 from qehost.errors import ConfigError, ConnectError
 from qehost.network.deadline import Deadline
@@ -38,14 +38,14 @@ def serve() -> Iterator[Callable[..., int]]:
             with contextlib.suppress(OSError):
                 for script in scripts:
                     sock, _ = listener.accept()
-                    sock.settimeout(20)
+                    sock.settimeout(PATIENCE)
                     with sock:
                         script(sock)
 
         def stop() -> None:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
-            thread.join(20)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
         thread = threading.Thread(target=run)
@@ -97,7 +97,9 @@ def greet(sock: socket.socket) -> None:
     sock.sendall(b"hello")
 
 
-def fails(port: int, match: str, host: str = "127.0.0.1", timeout: float = 10, **options) -> str:
+def fails(
+    port: int, match: str, host: str = "127.0.0.1", timeout: float = PATIENCE, **options
+) -> str:
     with pytest.raises(ConnectError, match=match) as caught:
         dial(host, port, Deadline(timeout), **options)
     assert caught.value.address.endswith(str(port))
@@ -108,7 +110,7 @@ def fails(port: int, match: str, host: str = "127.0.0.1", timeout: float = 10, *
 
 
 def test_a_connection_is_opened(serve):
-    with dial("127.0.0.1", serve(greet), Deadline(10)) as sock:
+    with dial("127.0.0.1", serve(greet), Deadline(PATIENCE)) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
@@ -120,23 +122,22 @@ def test_a_refused_connection_says_by_whom_and_what_to_look_at(unused_port):
 
 def test_every_address_is_tried(serve, name, unused_port):
     name(("127.0.0.1", unused_port), ("127.0.0.1", serve(greet)))
-    with dial("venue.example", 443, Deadline(10)) as sock:
+    with dial("venue.example", 443, Deadline(PATIENCE)) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
 
 
 def test_a_dead_address_costs_a_head_start_and_not_the_deadline(serve, name, silent):
     name(silent, ("127.0.0.1", serve(greet)))
-    start = time.monotonic()
-    with dial("venue.example", 443, Deadline(60)) as sock:
+    # Longer than the test may take.
+    with dial("venue.example", 443, Deadline(1000)) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
-    assert time.monotonic() - start < 20
 
 
 def test_a_dead_address_family_does_not_matter(serve, name):
     # Nothing listens there, or IPv6 is switched off altogether.
     dead = [("::1", 9), ("::1", 11)]
     name(*dead, ("127.0.0.1", serve(greet)))
-    with dial("venue.example", 443, Deadline(10)) as sock:
+    with dial("venue.example", 443, Deadline(PATIENCE)) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
 
 
@@ -162,7 +163,7 @@ def test_a_name_that_is_not_known_is_told(monkeypatch):
 
 def test_a_name_server_that_does_not_answer_does_not_hold_us(monkeypatch):
     done = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(20))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(PATIENCE))
     fails(1, r"could not be looked up within 0\.2 s", "venue.example", timeout=0.2)
     done.set()
 
@@ -185,7 +186,7 @@ def test_through_an_http_proxy(serve):
         sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
 
     through = Proxy("http", "127.0.0.1", serve(proxy), "joe", "hunter2")
-    with dial("venue.example", 443, Deadline(10), proxy=through) as sock:
+    with dial("venue.example", 443, Deadline(PATIENCE), proxy=through) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
     assert asked[0].startswith(b"CONNECT venue.example:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic am9lOmh1bnRlcjI=" in asked[0]
@@ -209,7 +210,7 @@ def test_through_a_socks5_proxy(serve, name, scheme):
     port = serve(proxy)
     through = Proxy(scheme, "venue.example", port, "joe", "hunter2")
     name(("127.0.0.1", port))
-    with dial("venue.example", 443, Deadline(10), proxy=through) as sock:
+    with dial("venue.example", 443, Deadline(PATIENCE), proxy=through) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
     target = b"\x7f\x00\x00\x01" if scheme == "socks5" else b"venue.example"
     assert asked == [b"\x01\x03joe\x07hunter2", target, b"\x01\xbb"]
@@ -240,7 +241,7 @@ def test_every_address_is_tried_through_a_socks5_proxy_too(serve, name, refusal)
     # The proxy has the same name, and listens at the second address.
     name(("::1", port), ("127.0.0.1", port))
     through = Proxy("socks5", "venue.example", port)
-    with dial("venue.example", 443, Deadline(10), proxy=through) as sock:
+    with dial("venue.example", 443, Deadline(PATIENCE), proxy=through) as sock:
         assert sock.recv(5, socket.MSG_WAITALL) == b"hello"
     assert asked == ["IPv6", "IPv4"]
 
@@ -361,7 +362,7 @@ def over_tls(context: ssl.SSLContext) -> Script:
 def test_tls_with_a_certificate_of_an_own_authority(serve, venue):
     context = tls_context(ca_file=str(venue.cert))
     port = serve(over_tls(venue.server()))
-    with dial("127.0.0.1", port, Deadline(10), tls=context) as sock:
+    with dial("127.0.0.1", port, Deadline(PATIENCE), tls=context) as sock:
         assert isinstance(sock, ssl.SSLSocket)
         assert sock.version() == "TLSv1.3"
         assert sock.recv(5) == b"hello"
@@ -389,30 +390,28 @@ def test_a_client_certificate_is_shown(serve, venue, folder):
     server.verify_mode = ssl.CERT_REQUIRED
     server.load_verify_locations(client.cert)
     context = tls_context(str(venue.cert), str(client.cert), str(client.key))
-    with dial("127.0.0.1", serve(over_tls(server)), Deadline(10), tls=context) as sock:
+    with dial("127.0.0.1", serve(over_tls(server)), Deadline(PATIENCE), tls=context) as sock:
         assert sock.recv(5) == b"hello"
 
 
 def test_a_server_that_speaks_no_tls_says_so(serve, venue):
     port = serve(lambda sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
-    fails(port, "TLS with 127.0.0.1:[0-9]+ failed .*does it speak TLS", tls=tls_context())
+    fails(port, r"127\.0\.0\.1:[0-9]+ does not speak TLS on this port", tls=tls_context())
 
 
 def test_a_tls_handshake_that_dribbles_ends_at_the_deadline(serve):
     done = threading.Event()
 
     def dribble(sock: socket.socket) -> None:
-        # A record of 16 KiB that comes byte by byte.
+        # A record of 16 KiB that comes byte by byte, for longer than the test may take.
         for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 16_384:
             sock.sendall(bytes([byte]))
             if done.wait(0.05):
                 break
 
     port = serve(dribble)
-    start = time.monotonic()
     fails(port, r"no TLS with 127\.0\.0\.1:[0-9]+ within 0\.5 s", timeout=0.5, tls=tls_context())
     done.set()
-    assert time.monotonic() - start < 10
 
 
 def test_the_environment_can_not_make_us_write_down_the_keys(monkeypatch, tmp_path):
@@ -431,5 +430,5 @@ def test_files_that_can_not_be_used_are_named(venue, tmp_path, capfd):
 
 
 def test_an_encrypted_key_is_refused_and_not_asked_for(venue):
-    with pytest.raises(ConfigError, match="is encrypted, and nobody is there to type"):
+    with pytest.raises(ConfigError, match="is encrypted, and its password can"):
         tls_context(client_cert=str(venue.cert), client_key=str(venue.locked_key))

@@ -86,6 +86,13 @@ class Venue:
         """How many there were so far."""
         return len(self._sockets)
 
+    def hang_up(self) -> None:
+        """End every connection, and wait until that is done."""
+        for sock, thread in zip(self._sockets, self._threads[1:], strict=True):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
     def stop(self) -> None:
         self._stop.set()
         for sock in [self._listener, *self._sockets]:
@@ -142,6 +149,8 @@ class Venue:
             sock.sendall(b"HTTP/1.1 200 OK\r\nX: ")
             while not self._stop.wait(0.02):
                 sock.sendall(b"x")
+        elif isinstance(answer, tuple):  # ("last", …): and then the connection ends
+            sock.sendall(answer[1])
         elif answer != self.DROP:
             sock.sendall(answer)
             return True

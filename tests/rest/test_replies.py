@@ -1,4 +1,4 @@
-"""What an answer means, without a network."""
+"""What an answer means."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.pretty import pretty_repr
 
-from qehost.errors import APIError, ClientError, ServerError
-from qehost.rest import BatchCancelReply, FailedCancel, ListenKey
-from qehost.rest.http import Reply
+from qehost.errors import APIError, ClientError, RestError, ServerError
+from qehost.rest import API, Retries
+from qehost.rest.http import HttpReply
 from qehost.rest.replies import Answer, Page, read
 
 VALUES = st.recursive(
@@ -24,7 +23,7 @@ VALUES = st.recursive(
 
 def answer_to(body, status=200, **headers):
     text = body if isinstance(body, str) else json.dumps(body)
-    return read(Reply(status, headers, text.encode()))
+    return read(HttpReply(status, headers, text.encode()))
 
 
 @given(VALUES)
@@ -79,7 +78,7 @@ def test_other_errors_are_told_apart_by_the_status(body, status, kind):
 @given(st.binary(max_size=60), st.sampled_from([200, 204, 302, 400, 429, 500]))
 def test_no_answer_raises_anything_else(body, status):
     with contextlib.suppress(APIError, ClientError, ServerError):
-        read(Reply(status, {}, body)).value()
+        read(HttpReply(status, {}, body)).value()
 
 
 @given(st.text(max_size=30), st.sampled_from(["items", "total"]))
@@ -90,15 +89,6 @@ def test_a_page_of_anything_is_a_page_or_a_server_error(text, field):
         except ServerError:
             continue
         assert len(page.items) == len(page.raw)
-
-
-def test_a_batch_cancel_is_read_however_it_looks():
-    for body in ("", "null", "[]", '{"successCount": "", "failedOrders": null}'):
-        reply = BatchCancelReply.of(Answer(body, 200, {}, True))
-        assert (reply.success_count, reply.failed_orders) == (0, [])
-    body = '{"successCount": "2", "failedOrders": [{"masterOrderId": "m", "reason": null}, 5]}'
-    reply = BatchCancelReply.of(Answer(body, 200, {}, True))
-    assert (reply.success_count, reply.failed_orders) == (2, [FailedCancel("m", "")])
 
 
 @pytest.mark.parametrize("message", ["9" * 5000, "[" * 100_000 + "]" * 100_000])
@@ -136,5 +126,58 @@ def test_a_number_that_can_not_be_one_is_a_server_error_or_not_said(number):
             answer.whole("total")
 
 
-def test_not_even_a_pretty_printer_shows_a_key():
-    assert pretty_repr(ListenKey("0123456789abcdef", 5)) == "ListenKey(expire_at=5)"
+# --- over a real socket ------------------------------------------------------------------------
+
+
+def caught(call, *arguments):
+    with pytest.raises(RestError) as info:
+        call(*arguments)
+    return info.value
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_an_envelope_with_another_code_is_an_api_error_at_any_status(venue, api, status):
+    venue.answers = [venue.refusal(40301, "NOT_ALLOWED", "not your order", status)] * 3
+    error = caught(api.get_master_order_v2, "m1")
+    assert isinstance(error, APIError)
+    assert (error.code, error.reason, error.message) == (40301, "NOT_ALLOWED", "not your order")
+    assert (error.trace_id, error.server_time, error.status_code) == ("trace-7", 5, status)
+    assert "trace-7" in str(error)
+
+
+def test_a_4xx_without_the_envelope_is_a_client_error(venue, api):
+    venue.answers = [
+        venue.reply({"code": -1121, "msg": "Invalid symbol.", "data": [1]}, 400, X_A="b"),
+        venue.reply("<html>forbidden</html>", 403),
+    ]
+    error = caught(api.query, "/x")
+    assert isinstance(error, ClientError)
+    assert (error.status_code, error.error_code) == (400, -1121)
+    assert (error.error_message, error.error_data) == ("Invalid symbol.", [1])
+    assert error.header["x-a"] == "b"
+    error = caught(api.query, "/x")
+    assert isinstance(error, ClientError)
+    assert str(error) == "HTTP 403: <html>forbidden</html>"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("<html>a website</html>", 200, "is base_url right"),
+        ("", 302, "another address"),
+        ("[" * 100_000, 200, "not JSON"),
+        ("boom", 500, "boom"),
+    ],
+)
+def test_an_answer_that_is_none_is_a_server_error(venue, text, status, words):
+    api = API(base_url=venue.url, retries=Retries(attempts=1))
+    venue.answers = [venue.reply(text, status)]
+    error = caught(api.query, "/x")
+    assert isinstance(error, ServerError)
+    assert words in str(error)
+    assert len(str(error)) < 500
+
+
+def test_an_answer_that_is_not_utf_8_is_a_server_error(venue, api):
+    venue.answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\xff"]
+    assert "UTF-8" in str(caught(api.query, "/x"))

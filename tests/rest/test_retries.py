@@ -11,18 +11,19 @@ from hypothesis import strategies as st
 from qehost.errors import APIError, ServerError, TransportError
 from qehost.rest import Retries
 from qehost.rest.clock import VenueClock
-from qehost.rest.http import Reply
-from qehost.rest.replies import read, retry_after
+from qehost.rest.http import HttpReply
+from qehost.rest.replies import read
 
 RNG = random.Random(1)
 
 
 @given(st.integers(1, 30), st.integers(0))
-def test_the_delay_doubles_with_full_jitter_up_to_its_bound(attempt, seed):
+def test_the_delay_doubles_with_jitter_up_to_its_bound(attempt, seed):
     retries = Retries(attempts=100)
     delay = retries.delay(attempt, TransportError("no answer"), random.Random(seed))
     assert delay is not None
-    assert 0 <= delay <= min(5.0, 0.5 * 2 ** (attempt - 1))
+    bound = min(5.0, 0.5 * 2 ** (attempt - 1))
+    assert bound / 2 <= delay <= bound
 
 
 def test_the_last_try_is_the_last():
@@ -39,33 +40,10 @@ def test_a_wait_that_was_asked_for_is_kept_to_the_full():
 
 def test_an_envelope_of_429_at_http_200_counts_as_busy():
     with pytest.raises(APIError) as caught:
-        read(Reply(200, {"retry-after": "3"}, b'{"code": 429, "message": "slow down"}'))
+        read(HttpReply(200, {"retry-after": "3"}, b'{"code": 429, "message": "slow down"}'))
     delay = Retries().delay(1, caught.value, RNG)
     assert delay is not None
     assert delay >= 3.0
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("12", 12.0),
-        ("0.5", 0.5),
-        ("-3", 0.0),
-        ("Wed, 25 Nov 2026 02:01:57 GMT", 57.0),
-        ("Wed, 25 Nov 2026 02:00:00 GMT", 0.0),
-        # An epoch, as other headers have it, and a clock that is a month ahead.
-        ("1795572062", 3600.0),
-        ("1e300", 3600.0),
-        ("Fri, 25 Dec 2026 02:00:00 GMT", 3600.0),
-        ("Fri, 25 Dec 99999999999999 02:00:00 GMT", None),
-        ("soon", None),
-        ("", None),
-        ("nan", None),
-        ("inf", None),
-    ],
-)
-def test_retry_after_holds_seconds_or_a_date_and_an_hour_at_most(header, seconds):
-    assert retry_after(header, lambda: 1795572060.0) == seconds
 
 
 def test_half_of_the_round_trip_is_subtracted(monkeypatch):

@@ -115,13 +115,13 @@ def connected(shared: WebSocketService, market: Venue, calls: Calls) -> WebSocke
     # What the test before this one has left on its way.
     heard: list[str] = []
     shared.handlers.on_status = heard.append
-    mark = f"begin {next(_marks)}"
+    mark = f"begin {next(_progress)}"
     market.push(status(mark))
     wait_for(lambda: mark in heard)
     return shared.set_handlers(calls.handlers())
 
 
-_marks = itertools.count()
+_progress = itertools.count()
 
 
 @pytest.fixture
@@ -138,7 +138,11 @@ def children() -> list[int]:
             command = (entry / "cmdline").read_text()
         except OSError:
             continue
-        if int(stat[1]) == os.getpid() and "spawn_main" in command and stat[0] not in "ZX":
+        if (
+            int(stat[1]) == os.getpid()
+            and "qehost.processes.bootstrap" in command
+            and stat[0] not in "ZX"
+        ):
             found.append(int(entry.name))
     return found
 

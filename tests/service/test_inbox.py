@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qehost.queue import BatchReader, BatchWriter
+from qehost.processes.queue import BatchReader, BatchWriter
 from qehost.service.inbox import REMEMBERED, Died, Inbox
 
 
@@ -29,7 +29,7 @@ def sender(inbox: Inbox) -> BatchWriter:
 def take(inbox: Inbox, count: int) -> list[bytes | Died]:
     taken: list[bytes | Died] = []
     while len(taken) < count:
-        taken += inbox.take()
+        taken += [item if isinstance(item, Died) else item[1] for item in inbox.take()]
     return taken
 
 
@@ -103,3 +103,10 @@ def test_a_closed_inbox_gives_nothing_and_may_be_rung_and_closed_again(inbox):
     inbox.ring()
     inbox.close()
     writer.close()
+
+
+def test_a_queue_that_comes_after_the_close_is_closed(inbox):
+    inbox.close()
+    writer = sender(inbox)
+    writer.offer(b"1", 1)
+    assert writer.closed

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 import websocket
+from waiting import PATIENCE
 
 from qehost.simulator import Venue
 
@@ -27,7 +28,7 @@ class Client:
     def __init__(self, venue: Venue, account: int = 0) -> None:
         self.venue = venue
         self.account = account
-        self.pool = urllib3.PoolManager(retries=False, timeout=10)
+        self.pool = urllib3.PoolManager(retries=False, timeout=PATIENCE)
 
     def call(
         self,
@@ -103,7 +104,7 @@ def connect() -> Iterator[Callable[..., websocket.WebSocket]]:
         ) -> websocket.WebSocket:
             url = f"{venue.ws_url}{path}?listen_key={key or venue.new_listen_key()}"
             before = len(venue.connections)
-            stream = websocket.create_connection(url, timeout=10, **options)
+            stream = websocket.create_connection(url, timeout=PATIENCE, **options)
             stack.callback(stream.shutdown)
             venue.wait_connected(before + 1)
             return stream

@@ -9,7 +9,8 @@ from fed import fed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qehost import wire
+from qehost.events import wire
+from qehost.events.pipeline import Pipeline
 from qehost.messages import (
     FillEvent,
     MasterOrderDetail,
@@ -17,10 +18,9 @@ from qehost.messages import (
     OrderDetail,
     OrderMessage,
 )
-from qehost.pipeline import Pipeline
-from qehost.simulator.encode import Form, pushes
+from qehost.simulator.encode import MessageVersion, pushes
 from qehost.simulator.market import Market
-from qehost.simulator.orders import Update
+from qehost.simulator.orders import OrderUpdate
 
 NOW = 1_735_372_000_000
 MASTER_FIELDS = """
@@ -48,12 +48,12 @@ V1_FIELDS = {
 }
 
 
-def history(seed: int, count: int) -> list[Update]:
+def history(seed: int, count: int) -> list[OrderUpdate]:
     market = Market(seed, NOW)
     return [market.step(NOW + 7 * number) for number in range(count)]
 
 
-def messages(update: Update, form: Form, **options: Any) -> list[dict[str, Any]]:
+def messages(update: OrderUpdate, form: MessageVersion, **options: Any) -> list[dict[str, Any]]:
     return [json.loads(text) for _, text in pushes(update, "m-1", "user-1", form, **options)]
 
 

@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qehost.simulator.faults import KINDS, Fault, Mixer, Occasions, describe, parse
-from qehost.simulator.refusal import Hang, Refused
-from qehost.simulator.trouble import Trouble
+from qehost.simulator.faults import (
+    KINDS,
+    Fault,
+    FaultSchedule,
+    RandomFaults,
+    describe_faults,
+    parse,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,11 @@ from qehost.simulator.trouble import Trouble
         ("clock", Fault("clock", value=90.0)),
         ("expire-key=3s", Fault("expire-key", value=3.0)),
         ("keep-old", Fault("keep-old")),
+        ("clock-step=-1h", Fault("clock-step", every=20.0, value=-3600.0)),
+        ("clock-step=+3m,5s", Fault("clock-step", every=5.0, value=180.0)),
+        ("whole-seconds", Fault("whole-seconds")),
+        ("resting=10m", Fault("resting", value=600.0)),
+        ("amend=20%", Fault("amend", probability=0.2)),
         ("random=7", Fault("random", every=2.0, value=7)),
         ("random=7,500ms", Fault("random", every=0.5, value=7)),
     ],
@@ -50,6 +60,9 @@ def test_a_fault_is_read(spec: str, fault: Fault) -> None:
         ("drop=101%", "at most 100%"),
         ("expire-key=5%", "a time (5s, 250ms, 2m) was expected"),
         ("keep-old=5s", "takes no value"),
+        ("clock-step=fast", "was expected"),
+        ("clock-step=1h,0s", "was expected"),
+        ("resting=-1h", "was expected"),
         ("random=x", "a whole number was expected"),
         ("random=1,fast", "was expected"),
     ],
@@ -60,7 +73,7 @@ def test_a_fault_that_makes_no_sense_is_explained(spec: str, part: str) -> None:
 
 
 def test_every_fault_can_be_written_as_it_is_listed() -> None:
-    assert [parse(written).name for written, _ in describe()] == list(KINDS)
+    assert [parse(written).name for written, _ in describe_faults()] == list(KINDS)
     assert [parse(name).name for name in KINDS] == list(KINDS)
 
 
@@ -73,7 +86,7 @@ def test_no_text_does_worse_than_a_value_error(text: str) -> None:
 
 
 def test_a_time_strikes_again_and_again() -> None:
-    occasions = Occasions([parse("drop=5s"), parse("torn=7s")], Random(0), now=100.0)
+    occasions = FaultSchedule([parse("drop=5s"), parse("torn=7s")], Random(0), now=100.0)
 
     struck = {now: occasions.due(now) for now in range(100, 122)}
 
@@ -89,7 +102,7 @@ def test_a_time_strikes_again_and_again() -> None:
 
 
 def test_a_stall_is_not_made_up_for() -> None:
-    occasions = Occasions([parse("drop=5s")], Random(0), now=0.0)
+    occasions = FaultSchedule([parse("drop=5s")], Random(0), now=0.0)
 
     assert [occasions.due(now) for now in (100.0, 100.1, 104.9, 105.0)] == [
         *(["drop"], [], [], ["drop"]),
@@ -98,7 +111,7 @@ def test_a_stall_is_not_made_up_for() -> None:
 
 def test_a_probability_strikes_that_often_and_by_seed() -> None:
     def run() -> list[bool]:
-        occasions = Occasions([parse("duplicate=20%")], Random(3), now=0.0)
+        occasions = FaultSchedule([parse("duplicate=20%")], Random(3), now=0.0)
         return [bool(occasions.due(0.0)) for _ in range(5000)]
 
     assert 800 < sum(run()) < 1200
@@ -106,14 +119,14 @@ def test_a_probability_strikes_that_often_and_by_seed() -> None:
 
 
 def test_between_occasions_only_time_strikes() -> None:
-    occasions = Occasions([parse("torn=100%"), parse("drop=1s")], Random(0), now=0.0)
+    occasions = FaultSchedule([parse("torn=100%"), parse("drop=1s")], Random(0), now=0.0)
 
     assert occasions.due(2.0, chance=False) == ["drop"]
     assert occasions.due(2.0) == ["torn"]
 
 
 def test_an_injected_fault_strikes_as_often_as_asked() -> None:
-    occasions = Occasions([], Random(0), now=0.0)
+    occasions = FaultSchedule([], Random(0), now=0.0)
 
     occasions.inject("gap", 2)
     occasions.inject("duplicate")
@@ -123,7 +136,7 @@ def test_an_injected_fault_strikes_as_often_as_asked() -> None:
 
 def test_mixed_faults_follow_from_their_seed() -> None:
     def run(seed: int) -> list[str]:
-        mixer = Mixer(parse(f"random={seed},1s"), 0.0)
+        mixer = RandomFaults(parse(f"random={seed},1s"), 0.0)
         return [name for tick in range(20_000) if (name := mixer.due(tick / 20))]
 
     one, other = run(1), run(2)
@@ -132,49 +145,4 @@ def test_mixed_faults_follow_from_their_seed() -> None:
     assert 800 < len(one) < 1200
     assert len(set(one)) > 15
     assert {"drop", "gap", "rest-429", "silence", "expire-key"} <= set(one)
-    assert not {"clock", "takeover", "random"} & set(one)
-
-
-@pytest.mark.parametrize(
-    ("answer", "retry_after"),
-    [("401", None), ("404", None), ("418", 1), ("429", 1), ("500", None), ("503", 1)],
-)
-@pytest.mark.parametrize("scope", ["http", "rest", "handshake"])
-def test_an_http_fault_meets_its_scope_alone(
-    scope: str, answer: str, retry_after: int | None
-) -> None:
-    trouble = Trouble([parse(f"{scope}-{answer}=100%")], 0, 0.0)
-
-    for name, occasion in (("rest", trouble.call), ("handshake", trouble.handshake)):
-        if scope in ("http", name):
-            with pytest.raises(Refused) as caught:
-                occasion(0.0)
-            assert (caught.value.status, caught.value.retry_after) == (int(answer), retry_after)
-        else:
-            occasion(0.0)
-
-
-def test_mixed_faults_do_not_pile_up_while_nobody_comes() -> None:
-    trouble = Trouble([parse("random=1,1s")], 0, 0.0)
-
-    for second in range(1000):
-        for name in trouble.mixed(float(second)):
-            trouble.inject(name)
-
-    refusals = 0
-    for _ in range(10):
-        try:
-            refusals += trouble.handshake(1000.0)
-        except Refused:
-            refusals += 1
-    assert refusals == 1
-
-
-def test_a_request_can_be_left_hanging() -> None:
-    trouble = Trouble([], 0, 0.0)
-    trouble.inject("http-hang")
-
-    for occasion in (trouble.call, trouble.handshake):
-        with pytest.raises(Hang):
-            occasion(0.0)
-        occasion(0.0)
+    assert not {"clock", "takeover", "random", "mute", "restart", "amend", "resting"} & set(one)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from qehost.simulator.accounts import Account
-from qehost.simulator.refusal import Refused
+from qehost.simulator.refusal import RestRefusal
 from qehost.simulator.signatures import check_signature, string_to_sign
 
 NOW = 1_735_372_000_000
@@ -34,7 +34,7 @@ def signed(account: Account, params: dict[str, Any], body: dict[str, Any] | None
 
 
 def reason_for(account: Account, query: str, body: dict[str, Any] | None = None) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RestRefusal) as caught:
         check_signature(account, query, body or {}, NOW)
     return caught.value.reason
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qehost.events.codec import decode_events, encode_events
+from qehost.events.pipeline import Pipeline
 from qehost.messages import AnyEvent
-from qehost.pipeline import Pipeline
-from qehost.records import decode_events, encode_events
 
 __all__ = ["fed"]
 

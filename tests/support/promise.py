@@ -5,22 +5,23 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
-from running import PATIENCE, POLL, Run
+from running import Run
+from waiting import wait_for
 
-from qehost.host.cursors import cursors_of
-from qehost.host.dead_letters import DeadLetter, DeadLetters
-from qehost.journal.reader import JournalReader
-from qehost.state import StateFolder
+from qehost.storage.cursor_file import read_cursors
+from qehost.storage.dead_letters import DeadLetter, DeadLetters
+from qehost.storage.journal.reader import JournalReader
+from qehost.storage.state_folder import StateFolder
 
 __all__ = ["Numbers", "check", "cursor", "dead_letters", "delivered_numbers", "last_seq"]
 
-GAP = re.compile(r"events (\d+) to (\d+) can't be delivered")
+GAP = re.compile(r"events? (\d+)(?: to (\d+))? can't be delivered")
 
 
 # The venue ends a connection that has four times as much of its own waiting: whoever sends faster
@@ -72,20 +73,21 @@ class Numbers:
                 "data": f"{number} {self._padding}",
             }
             self._wait_for_room()
-            text, deadline = msgspec.json.encode(message), time.monotonic() + PATIENCE
-            while not self._venue.push(text):
-                if self._end.is_set():
-                    return
-                assert time.monotonic() < deadline, "no stream is open"
-                time.sleep(POLL)
+            wait_for(partial(self._push_one, msgspec.json.encode(message), number), "a stream")
+
+    def _push_one(self, text: bytes, number: int) -> bool:
+        """Whether it is sent, or is not to be sent any more."""
+        if self._venue.push(text):
             self.sent = number
+        return self.sent == number or self._end.is_set()
 
     def _wait_for_room(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while any(c.waiting > WAITING for c in self._venue.connections):
-            if time.monotonic() > deadline:
-                return  # the receiver stands still, and the test may want just that
-            time.sleep(POLL)
+        wait_for(
+            lambda: (
+                all(c.waiting <= WAITING for c in self._venue.connections) or self._end.is_set()
+            ),
+            "the receiver to read",
+        )
 
     def _run(self) -> None:
         while not self._end.wait(self._pause):
@@ -108,7 +110,9 @@ def last_seq(run: Run) -> int:
 
 def cursor(run: Run, host: str = "main") -> int:
     """How far a host process has come."""
-    return cursors_of(StateFolder(run.state), "main").get(host, 0)
+    stored = read_cursors(StateFolder(run.state).progress_file(host))
+    cursor = None if stored is None else stored.heads().get("main")
+    return 0 if cursor is None else cursor.done
 
 
 def dead_letters(run: Run) -> list[DeadLetter]:
@@ -130,7 +134,7 @@ def check(run: Run, *, retried: Iterable[int] = ()) -> None:
     covered = {r["seq"] for r in records} | retried
     for text in run.errors("GapError"):
         if found := GAP.search(text):
-            covered |= set(range(int(found[1]), int(found[2]) + 1))
+            covered |= set(range(int(found[1]), int(found[2] or found[1]) + 1))
     covered |= {letter.seq for letter in dead_letters(run) if letter.plugin == "recorder"}
     missing = set(range(1, last_seq(run) + 1)) - covered
     assert not missing, f"never delivered: {sorted(missing)[:20]}{run.story()}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from running import QEHOST, Run
+from waiting import PATIENCE
 
 __all__ = ["FRESH", "reload", "witness", "words"]
 
@@ -76,6 +77,6 @@ def reload(run: Run) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         cwd=run.folder,
-        timeout=100,
+        timeout=2 * PATIENCE,
         check=False,
     )

@@ -19,10 +19,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from waiting import PATIENCE, wait_for
 
 __all__ = ["QUICK", "Record", "Run"]
 
@@ -31,9 +32,6 @@ Record = dict[str, Any]
 
 QEHOST = [sys.executable, "-c", "from qehost.cli import main; main(prog_name='qehost')"]
 RECORDER = Path(__file__).with_name("recorder.py")
-PATIENCE = 30.0
-"""Seconds; only a test that fails waits so long."""
-POLL = 0.02
 QUICK = {"connection.reconnect_delay": 0.1, "connection.reconnect_max_delay": 0.5}
 """Settings with which a test need not wait for a reconnect."""
 
@@ -58,7 +56,7 @@ class Run:
     `settings` go into the environment, too: `connection.ping_interval` becomes
     `QEHOST_CONNECTION__PING_INTERVAL`.  `config` is the text of a settings' file.  `plugins` are
     more plugins: a module's name and its source.  `deaf`: nobody reads standard error, which is
-    then soon full.
+    then soon full.  `before` is Python that runs before the command, in the supervisor alone.
     """
 
     def __init__(
@@ -72,6 +70,7 @@ class Run:
         plugins: Mapping[str, str] | None = None,
         state: Path | None = None,
         deaf: bool = False,
+        before: str = "",
     ) -> None:
         self.folder = folder
         self.state = state or folder / "state"
@@ -79,11 +78,15 @@ class Run:
         """Every line of standard error so far."""
         self.out: list[str] = []
         """Every line of standard output so far."""
+        self.reading = threading.Event()
+        """While it is not set, nobody reads what is written."""
+        self.reading.set()
         self._records: list[Record] = []
         self._read_to = 0
         self._lock = threading.Lock()
         shutil.copy(RECORDER, folder)
-        command = [*QEHOST, "run", "--state-dir", str(self.state), "-p", "recorder"]
+        command = [*QEHOST[:-1], f"{before}\n{QEHOST[-1]}", "run"]
+        command += ["--state-dir", str(self.state), "-p", "recorder"]
         for name, source in (plugins or {}).items():
             (folder / f"{name}.py").write_text(source, encoding="utf-8")
             command += ["-p", name]
@@ -129,6 +132,7 @@ class Run:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.reading.set()
         if self.process.stderr is not None and len(self._readers) < 2:
             self.process.stderr.close()
         for reader in self._readers:
@@ -140,36 +144,30 @@ class Run:
         self.process.send_signal(number)
         return self.wait()
 
-    def wait(self, timeout: float = PATIENCE) -> int:
+    def wait(self) -> int:
         """The exit code, once it has ended."""
         try:
-            code = self.process.wait(timeout)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"did not end within {timeout:g} s{self.story()}") from None
+            raise AssertionError(f"did not end within {PATIENCE:g} s{self.story()}") from None
         for reader in self._readers:
             reader.join(PATIENCE)
         return code
 
     # --- what it does ----------------------------------------------------------------------
 
-    def wait_for(
-        self, condition: Callable[[], Result], what: str = "", timeout: float = PATIENCE
-    ) -> Result:
-        """The first result that is true.  Fails after `timeout` seconds, or when all has ended."""
-        deadline = time.monotonic() + timeout
-        while True:
+    def wait_for(self, condition: Callable[[], Result], what: str = "something") -> Result:
+        """The first result that is true.  Fails when it takes too long, or when all has ended."""
+
+        def true_or_ended() -> tuple[Result, bool] | None:
             ended = self.process.poll() is not None
             result = condition()
-            if result:
-                return result
-            if ended:
-                why = f"it ended with {self.process.returncode}"
-            elif time.monotonic() > deadline:
-                why = f"not within {timeout:g} s"
-            else:
-                time.sleep(POLL)
-                continue
-            raise AssertionError(f"waiting for {what or 'something'}: {why}{self.story()}")
+            return (result, ended) if result or ended else None
+
+        result, _ = wait_for(true_or_ended, what, self.story)
+        ended = f"it ended with {self.process.returncode}"
+        assert result, f"waiting for {what}: {ended}{self.story()}"
+        return result
 
     def records(self, hook: str = "", **fields: object) -> list[Record]:
         """The recorder's calls so far: of this hook, and with these values."""
@@ -191,6 +189,20 @@ class Run:
         """The lines of the log in which this regular expression is found."""
         return [line for line in list(self.log) if re.search(pattern, line)]
 
+    def wait_for_line(self, pattern: str) -> list[str]:
+        """The lines of the log with this pattern, once there is one: a line takes its time from a
+        process through its pipe, while other things can be seen to be done already."""
+        return self.wait_for(lambda: self.logged(pattern), f"a line with {pattern!r}")
+
+    def wait_for_connections(self, count: int) -> None:
+        """Until so many connections were told, by all runs in this folder.  What is told again
+        after a death counts once: it may have been told already when its process was killed."""
+
+        def told() -> set[tuple[str, int]]:
+            return {(each["account"], each["seq"]) for each in self.records("on_connected")}
+
+        self.wait_for(lambda: len(told()) >= count, f"connection {count}")
+
     def story(self) -> str:
         """The end of its log, for a failing test's message."""
         return "\n" + "".join(self.log[-40:])
@@ -201,12 +213,11 @@ class Run:
         """The children that can be told by their open files: `host main`, `connection main`."""
         found: dict[str, int] = {}
         for pid in self.all_pids()[1:]:
-            with contextlib.suppress(OSError):
-                maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
-                if host := re.search(r"/hosts/([^/\n]+)/marks", maps):
-                    found[f"host {host[1]}"] = pid
-                elif account := re.search(r"/accounts/([^/\n]+)/journal/last-seq", maps):
-                    found[f"connection {account[1]}"] = pid
+            opened = "\n".join(_open_files(pid))
+            if host := re.search(r"/hosts/([^/\n]+)/marks", opened):
+                found[f"host {host[1]}"] = pid
+            elif account := re.search(r"/accounts/([^/\n]+)/journal/last-seq", opened):
+                found[f"connection {account[1]}"] = pid
         return found
 
     def all_pids(self) -> list[int]:
@@ -222,21 +233,17 @@ class Run:
                     pids.append(pid)
         return pids
 
-    def all_gone(self, timeout: float = PATIENCE) -> bool:
+    def all_gone(self) -> bool:
         """Whether everything has ended: what was killed at the end takes a moment to be gone."""
-        deadline = time.monotonic() + timeout
-        while left := self.all_pids()[1:]:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"still running after {timeout:g} s: {left}")
-            time.sleep(0.01)
-        return True
+        return wait_for(lambda: not self.all_pids()[1:], "all processes to end", self.story)
 
     # --- inside ----------------------------------------------------------------------------
 
-    @staticmethod
-    def _collect(stream: Any, lines: list[str]) -> None:
+    def _collect(self, stream: Any, lines: list[str]) -> None:
         with stream:
-            lines.extend(stream)
+            for line in stream:
+                self.reading.wait()
+                lines.append(line)
 
     def _read_records(self) -> None:
         try:
@@ -248,3 +255,11 @@ class Run:
         whole = data[: data.rfind(b"\n") + 1]
         self._read_to += len(whole)
         self._records += [json.loads(line) for line in whole.splitlines()]
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """It may open and close others meanwhile, and end."""
+    with contextlib.suppress(OSError):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                yield os.readlink(file)

@@ -9,27 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+
+from waiting import PATIENCE, wait_for
 
 __all__ = ["Script", "status", "wait_for"]
-
-Result = TypeVar("Result")
-
-PATIENCE = 30.0
-"""Seconds; only a test that fails waits so long."""
-POLL = 0.01
-
-
-def wait_for(condition: Callable[[], Result], what: object = "something") -> Result:
-    """The first result that is true.  Fails if that takes too long."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
-        time.sleep(POLL)
-    return result
 
 
 def status(text: str, number: object = 0) -> str:
@@ -83,12 +68,14 @@ class Script:
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Until so many lines with this text have come."""
-        deadline = time.monotonic() + PATIENCE
-        while sum(text in line for line in list(self.out)) < count:
+
+        def is_there() -> bool:
             over = self.process.poll() is not None and not self._reader.is_alive()
-            assert not over, f"ended without {text!r}:\n{self.story()}"
-            assert time.monotonic() < deadline, f"no {text!r}:\n{self.story()}"
-            time.sleep(POLL)
+            found = sum(text in line for line in list(self.out)) >= count
+            assert found or not over, f"ended without {text!r}:{self.story()}"
+            return found
+
+        wait_for(is_there, f"{text!r}", self.story)
 
     def ctrl_c(self) -> None:
         """As a terminal does: to every process of the group."""
@@ -99,7 +86,7 @@ class Script:
         try:
             return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"did not end:\n{self.story()}") from None
+            raise AssertionError(f"did not end:{self.story()}") from None
 
     def others(self) -> list[int]:
         """The processes in its session beside itself."""
@@ -120,7 +107,8 @@ class Script:
         self._reader.join(PATIENCE)
 
     def story(self) -> str:
-        return "".join(self.out[-60:])
+        """The end of what it has said, for a failing test's message."""
+        return "\n" + "".join(self.out[-60:])
 
     def _collect(self) -> None:
         assert self.process.stdout is not None

@@ -7,26 +7,57 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from running import QEHOST
 
-__all__ = ["shown"]
+__all__ = ["ACCOUNT", "PLUGIN", "PROCESS", "WIDTHS", "shown", "watched"]
+
+WIDTHS = (60, 80, 100, 120, 200)
+# As long as names may be.
+ACCOUNT = "desk-hong-kong-derivatives-00001"
+PLUGIN = "large-fills-of-the-whole-desk-01"
+PROCESS = "slow-archive-process-00000000001"
 
 
 def shown(columns: int, arguments: Sequence[str | Path], cwd: Path) -> list[str]:
     """The lines that it writes to the terminal.  One that goes over its edge is one line here."""
+    _, written = _run((24, columns), arguments, cwd, {"COLUMNS": str(columns)})
+    return re.sub(r"\x1b\[[0-9;]*m", "", written.decode()).splitlines()
+
+
+def watched(columns: int, arguments: Sequence[str | Path], cwd: Path, until: str) -> str:
+    """What a command has written to the terminal when `until` stands there and Ctrl-C has ended it.
+
+    Raises AssertionError where it does not end with 0.
+    """
+    code, written = _run((40, columns), arguments, cwd, {}, until.encode())
+    assert code == 0, written.decode()
+    return written.decode()
+
+
+def _run(
+    size: tuple[int, int],
+    arguments: Sequence[str | Path],
+    cwd: Path,
+    variables: Mapping[str, str],
+    until: bytes = b"",
+) -> tuple[int, bytes]:
+    """Its exit code, and what it has written; `size` is in rows and columns.
+
+    Ctrl-C comes when `until` stands there, if it is not empty.
+    """
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     process = subprocess.Popen(
         [*QEHOST, *map(str, arguments)],
         cwd=cwd,
-        env=environment,
+        env={**os.environ, "TERM": "xterm", **variables},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -36,7 +67,8 @@ def shown(columns: int, arguments: Sequence[str | Path], cwd: Path) -> list[str]
     # When the last process has closed its end, reading fails on Linux.
     with contextlib.suppress(OSError):
         while part := os.read(ours, 65_536):
-            written += part
+            before, written = written, written + part
+            if until and until in written and until not in before:
+                process.send_signal(signal.SIGINT)
     os.close(ours)
-    process.wait()
-    return re.sub(r"\x1b\[[0-9;]*m", "", written.decode()).splitlines()
+    return process.wait(), written
