@@ -1,4 +1,4 @@
-"""The two styles: lines that scroll, and a picture that is repainted in place."""
+"""The styles: lines that scroll, a table that is repainted in place, and nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from qehost_console.lines import Line, day_line
 from qehost_console.output import Output
 from qehost_console.screen import Screen
 
-__all__ = ["Display", "Lines", "Live"]
+__all__ = ["Display", "LineDisplay", "LiveDisplay", "NoDisplay"]
 
 Draw = Callable[[tuple[int, int]], list[RenderableType]]
 
-# Eight frames a second are smooth to the eye; and frames may never take more than a twentieth of
-# the time, which belongs to the plugins of the same process.
+# Eight frames a second look smooth.  Drawing never takes more than a twentieth of the time, which
+# the plugins of the process share.
 _FRAME = 0.125
 _SHARE = 20
 
@@ -27,20 +27,35 @@ class Display(Protocol):
     """What the hooks write to."""
 
     detailed: bool
-    """Whether it wants a line for every event, or for the loud ones alone."""
+    """Whether it prints a line for every event, or only for important ones."""
 
     def say(self, line: Line, at: int) -> None:
         """Show a line; `at` is the event's epoch ns."""
 
     def refresh(self, whole: bool = False) -> None:
-        """Let people see what happened; `whole` about once a second."""
+        """Update the output; `whole` about once a second."""
 
     def close(self) -> None:
-        """Leave the terminal as it was found."""
+        """Restore the terminal."""
 
 
-class Lines:
-    """One line an event, flushed when a batch is through."""
+class NoDisplay:
+    """Shows nothing."""
+
+    detailed = False
+
+    def say(self, line: Line, at: int) -> None:
+        pass
+
+    def refresh(self, whole: bool = False) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class LineDisplay:
+    """One line an event, flushed after each batch."""
 
     detailed = True
 
@@ -62,8 +77,8 @@ class Lines:
         self._output.flush()
 
 
-class Live:
-    """The picture at the bottom of the screen; loud lines scroll above it, as the log does."""
+class LiveDisplay:
+    """The table at the bottom of the screen; important lines and the log scroll above it."""
 
     detailed = False
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them.  Nothing but an average is rounded without a `≈` that says so."""
+"""Numbers as text.  Only averages are rounded without a `≈`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = [
     "day",
     "exact",
     "fitted",
+    "format_latency",
     "grouped",
     "per_cent",
     "price",
     "short_id",
     "shortened",
     "span",
-    "split_second",
 ]
 
 EXACT = Context(prec=120)
-"""Sums and products of the venue's decimals lose no digit in it; the default context has 28."""
+"""Precise enough for sums and products of the venue's decimals; the default has 28 digits."""
 
 MISSING = "–"
 
@@ -38,7 +38,7 @@ _AVERAGE = Context(prec=8)
 
 
 def exact(value: Decimal | None) -> str:
-    """Every digit, no exponent, no grouping: what can be searched for and pasted elsewhere."""
+    """Every digit, no exponent, no grouping, so that it can be searched for and pasted."""
     if value is None:
         return MISSING
     if not value.is_finite() or abs(value.adjusted()) > _LONGEST_EXPONENT:
@@ -70,7 +70,7 @@ def fitted(value: Decimal | None, width: int) -> str:
     text = grouped(value)
     if value is None or len(text) <= width or not value.is_finite():
         return text
-    value = value.normalize(EXACT)  # the zeros at the end are the first to go, and no loss
+    value = value.normalize(EXACT)  # without the zeros at the end it may fit
     text = grouped(value)
     if len(text) <= width:
         return text
@@ -78,7 +78,7 @@ def fitted(value: Decimal | None, width: int) -> str:
     if "E" not in text and len(whole) < width:
         places = min(len(fraction), max(0, width - len(whole) - 2))
         rounded = value.quantize(Decimal(1).scaleb(-places), context=EXACT)
-        # Rounding up may have made it a digit longer; a small number may have lost what it is.
+        # Rounding up may have made it a digit longer, and a small number may have lost all digits.
         if abs(rounded - value) * 20 <= abs(value) and len(grouped(rounded)) < width:
             return "≈" + grouped(rounded)
     scientific = f"≈{value:.1E}"
@@ -127,7 +127,7 @@ def _local(seconds: int) -> tuple[str, str]:
     return time.strftime("%Y-%m-%d UTC%z", moment), time.strftime("%H:%M:%S", moment)
 
 
-def split_second(nanoseconds: float | None) -> str:
+def format_latency(nanoseconds: float | None) -> str:
     """`85 µs`, `0.42 ms`, `12.3 ms`, `2.14 s`."""
     if nanoseconds is None:
         return MISSING
@@ -143,8 +143,8 @@ def short_id(text: str, width: int = 6) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Without its middle where it is too long: names of one desk differ at the end as often as at
-    the beginning.
+    """Without its middle if it is too long: names of one desk differ at the end as often as at the
+    beginning.
     """
     if len(text) <= width:
         return text
@@ -153,7 +153,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def clean(text: str) -> str:
-    """The venue's text with control characters made visible: none may steer the terminal."""
+    """The venue's text with control characters escaped, so that none controls the terminal."""
     if text.isprintable():
         return text
     return "".join(

@@ -1,4 +1,4 @@
-"""How long messages took, and how many came, in bounded memory."""
+"""The latency and the rate of messages, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WINDOW_NS = 5_000_000_000
 
 
 class Latency:
-    """A histogram of nanoseconds for the whole run, and the latest samples for the moment."""
+    """A histogram of nanoseconds for the whole run, and the latest samples."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -34,7 +34,7 @@ class Latency:
         self._latest.append((now, taken))
 
     def percentile(self, share: float) -> int | None:
-        """The nanoseconds that `share` (0 to 1) of all messages stayed within; None without any."""
+        """The percentile of `share` (0 to 1) of all messages in nanoseconds; None without any."""
         if not self.count:
             return None
         left = share * self.count
@@ -56,7 +56,7 @@ class Latency:
 
 
 class Rate:
-    """Messages a second over the last five seconds, from a total that is read now and then."""
+    """Messages a second over the last five seconds, from totals read now and then."""
 
     def __init__(self, window: float = 5.0) -> None:
         self._window = window
@@ -65,7 +65,7 @@ class Rate:
     def read(self, now: float, total: int) -> float:
         """`now` is monotonic seconds, `total` the count so far."""
         points = self._points
-        # One point a quarter of a second is enough, however often the screen is drawn.
+        # A point every quarter of a second is enough, however often the screen is drawn.
         if not points or now - points[-1][0] >= 0.25:
             points.append((now, total))
         while len(points) > 2 and now - points[1][0] >= self._window:

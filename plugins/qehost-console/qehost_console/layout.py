@@ -1,61 +1,62 @@
-"""How the rows and columns of a screen are shared out."""
+"""How the rows and columns of a screen are divided."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qehost.blotter import Fill, MasterState
 from rich.table import Table
 
+from qehost_console.board import Snapshot
 from qehost_console.palette import QUIET
-from qehost_console.state import Fill, Master, Picture
 
-__all__ = ["ACCOUNT", "SPACIOUS", "Room", "bare_table", "plan", "several", "symbol_width"]
+__all__ = ["ACCOUNT", "SPACIOUS", "ScreenLayout", "bare_table", "plan", "several", "symbol_width"]
 
 SPACIOUS = 96
-"""From so many columns on there are two blanks between columns, and wider ones."""
+"""From this width on there are two blanks between columns, and wider columns."""
 
 ACCOUNT = 8
 """Columns for the name of an account."""
 
-# From so many columns on the longest symbols that there are find room beside several accounts.
+# From the second width on the longest symbols have room beside several accounts.
 _NARROW, _WIDE = 72, 120
 
 # A rule and a header over each part, a rule over the status bar.
 _FRAME_ROWS = 6
 _FILLS_FRAME = 2
-# Rows above the picture that stay free for the log, on a screen of usual and of small height.
+# Rows above the table that are left for the log, on a screen of usual and of small height.
 _LOG_ROWS, _FEW_LOG_ROWS, _SMALL = 4, 2, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """How much is shown: columns of the screen, rows of masters and of fills."""
+class ScreenLayout:
+    """What is shown: columns of the screen, rows of master orders and of fills."""
 
     width: int
     masters: int
     fills: int
 
 
-def plan(size: tuple[int, int], masters: int, fills: int) -> Room:
-    """Share the rows of a screen of `size` (columns, rows) between so many masters and fills."""
+def plan(size: tuple[int, int], masters: int, fills: int) -> ScreenLayout:
+    """Divide the rows of a screen of `size` (columns, rows) between master orders and fills."""
     columns, rows = size
     free = rows - (_LOG_ROWS if rows >= _SMALL else _FEW_LOG_ROWS) - _FRAME_ROWS
     if free < 4:
-        return Room(columns, max(1, min(masters, free + _FILLS_FRAME)), 0)
+        return ScreenLayout(columns, max(1, min(masters, free + _FILLS_FRAME)), 0)
     kept = min(fills, max(3, free // 4))
     shown = min(masters, max(1, free - kept))
-    return Room(columns, shown, min(fills, free - shown))
+    return ScreenLayout(columns, shown, min(fills, free - shown))
 
 
-def several(picture: Picture) -> bool:
+def several(shown: Snapshot) -> bool:
     """Whether rows have to say which account they are about."""
-    return len(picture.links) > 1
+    return len(shown.streams) > 1
 
 
-def symbol_width(rows: Sequence[Master | Fill], picture: Picture, width: int) -> int:
+def symbol_width(rows: Sequence[MasterState | Fill], shown: Snapshot, width: int) -> int:
     """The column for these rows' symbols on a screen `width` columns wide."""
-    if width >= SPACIOUS or not several(picture):
+    if width >= SPACIOUS or not several(shown):
         most = 20 if width >= _WIDE else 16
     else:
         most = 12 if width >= _NARROW else 9

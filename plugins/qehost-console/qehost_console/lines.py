@@ -1,7 +1,7 @@
-"""A readable line for each thing that happens.
+"""A readable line for each event.
 
-A line is a tuple of parts, each a text and a rich style, so that the plain form costs one join: at
-thousands of messages a second a console markup for each would make the plugin the slow one.
+A line is a tuple of parts, each a text and a rich style, so that the plain form costs one join:
+rich's markup would be too slow for thousands of messages a second.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeAlias
 
+from qehost.blotter import MasterState
 from qehost.errors import DecodeError, Error, GapError
 from qehost.messages import (
     ConnectedEvent,
     DisconnectedEvent,
     Event,
+    FillDetail,
+    FillMessage,
     OrderDetail,
     OrderMessage,
 )
 
-from qehost_console.figures import clean, clock, day, exact, per_cent, price, span
+from qehost_console.figures import EXACT, clean, clock, day, exact, per_cent, price, span
 from qehost_console.palette import LOUD, QUIET, side_style, status_style
-from qehost_console.state import Fill, Master
 
 __all__ = [
     "Line",
@@ -40,11 +42,15 @@ __all__ = [
 Line: TypeAlias = tuple[tuple[str, str], ...]
 
 _LONGEST_TEXT = 500
-_ORIGINS = {"catch_up": "caught up over REST", "derived": ""}
+_ORIGINS = {
+    "catch_up": "caught up over REST",
+    "baseline": "as it was before the stream opened",
+    "derived": "",
+}
 
 
 def plain(line: Line) -> str:
-    """The line without its styles; trailing blanks are no use to anybody."""
+    """The line without its styles and trailing blanks."""
     return "".join([text for text, _ in line]).rstrip()
 
 
@@ -53,13 +59,13 @@ def day_line(at: int) -> Line:
     return ((day(at), "bold"),)
 
 
-def master_line(master: Master, unit: str, event: Event) -> Line:
-    """`unit` is the currency of the order's quantity, `""` where the venue did not say."""
+def master_line(master: MasterState, event: Event) -> Line:
+    """A master order: what was ordered, and what of it is filled."""
     return (
         *_head(event.received_at, master.account, master.symbol, master.side),
         ("master  ", "bold"),
         (f"{master.status:<10}  ", status_style(master.status)),
-        (_progress(master, unit), ""),
+        (_progress(master), ""),
         (_sentence(master.algorithm, master.duration and span(master.duration)), ""),
         (f"  {master.reason}" if master.reason else "", "red"),
         (f"  {master.id}", QUIET),
@@ -68,7 +74,7 @@ def master_line(master: Master, unit: str, event: Event) -> Line:
 
 
 def order_line(message: OrderMessage, detail: OrderDetail, event: Event) -> Line:
-    """A child order: what was asked for, and what of it is filled."""
+    """A child order: what was ordered, and what of it is filled."""
     filled = ""
     if detail.filled_quantity:
         filled = f", filled {exact(detail.filled_quantity)}"
@@ -89,16 +95,19 @@ def order_line(message: OrderMessage, detail: OrderDetail, event: Event) -> Line
     )
 
 
-def fill_line(fill: Fill, quote: str, event: Event, order_id: str) -> Line:
-    """An execution: quantity, price and what it comes to in `quote` (`""`: not known)."""
-    worth = f" = {_amount(fill.notional, quote)}" if fill.notional is not None else ""
+def fill_line(message: FillMessage, detail: FillDetail, event: Event, quote: str) -> Line:
+    """An execution: quantity, price and notional in `quote` (`""`: not known)."""
+    notional = detail.notional
+    if notional is None and detail.quantity is not None and detail.price is not None:
+        notional = EXACT.multiply(detail.quantity, detail.price)
+    worth = f" = {_amount(notional, quote)}" if notional is not None else ""
     return (
-        *_head(fill.at, fill.account, fill.symbol, fill.side),
+        *_head(event.received_at, event.account, message.symbol, message.side),
         ("fill    ", "bold green"),
         (f"{'':<10}  ", ""),
-        (f"{exact(fill.quantity)} at {price(fill.price)}", "bold"),
+        (f"{exact(detail.quantity)} at {price(detail.price)}", "bold"),
         (worth, ""),
-        (f"  {clean(order_id)} of {fill.master_id}", QUIET),
+        (f"  {clean(message.order_id)} of {clean(message.master_order_id)}", QUIET),
         _origin(event),
     )
 
@@ -109,11 +118,11 @@ def status_line(status: str, event: Event) -> Line:
 
 
 def connected_line(event: ConnectedEvent) -> Line:
-    """An opened stream, and the time that nobody listened."""
+    """A stream that was opened, and the time without a stream before."""
     facts = event.message
     gap = ""
     if facts.down_since and facts.up_at > facts.down_since:
-        # Two clock times name the window in the venue's own records; the length says how bad it is.
+        # Two clock times to look up the window in the venue's records, and its length.
         gap = (
             f"; nothing was heard for {(facts.up_at - facts.down_since) / 1e9:.1f} s "
             f"({clock(facts.down_since)} to {clock(facts.up_at)})"
@@ -128,9 +137,9 @@ def connected_line(event: ConnectedEvent) -> Line:
 
 
 def disconnected_line(reason: str, event: DisconnectedEvent) -> Line:
-    """A stream that ended, how, and since when it may have been silent."""
+    """A stream that has ended, why, and when the last message came."""
     facts = event.message
-    # 1000 is an orderly end, mostly one that was asked for here.
+    # 1000 is an orderly end, which qehost itself has usually asked for.
     style = "bold yellow" if facts.code == 1000 else LOUD
     heard = f"; last heard at {clock(facts.last_heard)}" if facts.last_heard else ""
     return (
@@ -141,7 +150,7 @@ def disconnected_line(reason: str, event: DisconnectedEvent) -> Line:
 
 
 def error_line(error: Error, event: Event | None, at: int) -> Line:
-    """An error, with what could not be read where that is the matter.  `at` is epoch ns."""
+    """An error; of a DecodeError with the text that could not be read.  `at` is epoch ns."""
     account = event.account if event is not None else ""
     raw = ""
     if isinstance(error, DecodeError):
@@ -172,7 +181,8 @@ def _head(at: int, account: str, symbol: str = "", side: str = "") -> Iterable[t
         yield f"{clean(side).lower():<4}  ", side_style(side)
 
 
-def _progress(master: Master, unit: str) -> str:
+def _progress(master: MasterState) -> str:
+    unit = master.quote if master.target_in_quote else master.base
     if master.target is None:
         return "" if master.done is None else f"{_amount(master.done, unit)} filled"
     text = f"{exact(master.done or Decimal(0))} of {_amount(master.target, unit)}"
@@ -195,6 +205,8 @@ def _text(text: str) -> str:
 
 def _origin(event: Event) -> tuple[str, str]:
     words = [_ORIGINS.get(event.origin, "")] if event.origin != "stream" else []
+    if event.stale:
+        words.append("late")
     if event.redelivered:
         words.append("delivered again")
     text = ", ".join(word for word in words if word)

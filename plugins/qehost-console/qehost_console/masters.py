@@ -1,53 +1,54 @@
-"""The master orders' part of the picture: which of them are shown, and each one's row."""
+"""The table of master orders: which of them are shown, and the row of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from qehost.blotter import MasterState
 from rich.table import Table
 from rich.text import Text
 
+from qehost_console.board import Snapshot
 from qehost_console.figures import average, fitted, per_cent, short_id, shortened, span
 from qehost_console.layout import ACCOUNT, SPACIOUS, bare_table, several, symbol_width
 from qehost_console.palette import QUIET, side_style, status_label, status_style
-from qehost_console.state import Master, Picture
 
 __all__ = ["masters_table", "visible_masters"]
 
-# For this long an order that ended keeps its colours; then it fades.
+# How long an order that has ended keeps its colours.
 _FRESH_MS = 10_000
 _BAR_LEAST, _BAR_MOST = 8, 40
 _PER_CENT = 5  # ` 100%`
 
 
-def visible_masters(picture: Picture, rows: int) -> tuple[list[Master], int]:
-    """The masters for `rows` rows, and how many running ones found no place.
+def visible_masters(shown: Snapshot, rows: int) -> tuple[list[MasterState], int]:
+    """The master orders for `rows` rows, and how many running ones are left out.
 
-    Running ones first, in the order they started, so that rows do not jump; if there are too many,
-    those that moved last.  Below them the ended ones, the latest first.
+    Running ones first, in the order in which they started, so that rows do not jump; if there are
+    too many, those that changed last.  Below them the ended ones, the latest first.
     """
-    running = list(picture.running.values())
+    running = list(shown.running)
     left_out = 0
     if len(running) > rows:
-        # One row goes to the line that says how many there are.
-        shown = max(1, rows - 1)
-        left_out = len(running) - shown
-        running.sort(key=lambda master: master.updated, reverse=True)
-        running = running[:shown]
+        # One row is for the number of those that are left out.
+        room = max(1, rows - 1)
+        left_out = len(running) - room
+        running.sort(key=lambda master: master.heard, reverse=True)
+        running = running[:room]
     running.sort(key=lambda master: (master.started, master.id))
     room = 0 if left_out else rows - len(running)
-    ended = sorted(picture.ended.values(), key=lambda master: master.ended or 0, reverse=True)
+    ended = sorted(shown.ended, key=lambda master: master.ended, reverse=True)
     return running + ended[:room], left_out
 
 
-def masters_table(masters: Sequence[Master], picture: Picture, now: int, width: int) -> Table:
+def masters_table(masters: Sequence[MasterState], shown: Snapshot, now: int, width: int) -> Table:
     """A row for each of `masters`, in as many columns as `width` has room for.
 
-    `now` is epoch ms.  The progress bar takes what the others leave.
+    `now` is epoch ms.  The progress bar has the rest of the width.
     """
     gap = 1 if width < SPACIOUS else 2
-    columns = _columns(masters, picture, now, width)
+    columns = _columns(masters, shown, now, width)
     while _total(columns, gap) > width - 1 and any(column.drop for column in columns):
         columns.remove(max(columns, key=lambda column: column.drop))
     bar = min(_BAR_MOST, _BAR_LEAST + max(0, width - 1 - _total(columns, gap)))
@@ -65,7 +66,7 @@ def masters_table(masters: Sequence[Master], picture: Picture, now: int, width: 
             column.cell(master) if column.cell else _progress(master, now, bar)
             for column in columns
         ]
-        faded = master.ended is not None and now - master.ended > _FRESH_MS
+        faded = bool(master.ended) and now - master.ended > _FRESH_MS
         if faded:
             cells = [Text(cell.plain) for cell in cells]
         table.add_row(*cells, style=QUIET if faded else "")
@@ -76,14 +77,16 @@ def masters_table(masters: Sequence[Master], picture: Picture, now: int, width: 
 class _Column:
     name: str
     width: int
-    cell: Callable[[Master], Text] | None  # None: the progress bar
+    cell: Callable[[MasterState], Text] | None  # None: the progress bar
     right: bool = False
-    drop: int = 0  # the highest goes first where room is short; 0 stays
+    drop: int = 0  # the highest is left out first if the screen is narrow; 0 is kept
 
 
-def _columns(masters: Sequence[Master], picture: Picture, now: int, width: int) -> list[_Column]:
+def _columns(
+    masters: Sequence[MasterState], shown: Snapshot, now: int, width: int
+) -> list[_Column]:
     amount = 10 if width < SPACIOUS else 14
-    symbol = symbol_width(masters, picture, width)
+    symbol = symbol_width(masters, shown, width)
     algorithm = max(
         [4 if width < SPACIOUS else 5, *(min(8, len(master.algorithm)) for master in masters)]
     )
@@ -93,7 +96,7 @@ def _columns(masters: Sequence[Master], picture: Picture, now: int, width: int) 
         _Column("symbol", symbol, lambda m: Text(shortened(m.symbol, symbol), "bold")),
         _Column("side", 4, lambda m: Text(m.side, side_style(m.side))),
         _Column("filled", 12, lambda m: Text(fitted(m.done, 12)), right=True, drop=6),
-        _Column("quantity", amount, lambda m: _target(m, picture, amount), right=True),
+        _Column("quantity", amount, lambda m: _target(m, shown, amount), right=True),
         _Column("progress", _BAR_LEAST + _PER_CENT, None),
         _Column("avg price", 10, lambda m: Text(average(m.average)), right=True, drop=3),
         _Column("status", 10, lambda m: Text(status_label(m.status), status_style(m.status))),
@@ -102,7 +105,7 @@ def _columns(masters: Sequence[Master], picture: Picture, now: int, width: int) 
         _Column("age", 6, lambda m: Text(span(m.elapsed(now))), right=True, drop=4),
         _Column("planned", 7, _planned, right=True, drop=6),
     ]
-    if several(picture):
+    if several(shown):
         columns.insert(
             0, _Column("account", ACCOUNT, lambda m: Text(shortened(m.account, ACCOUNT)), drop=1)
         )
@@ -113,24 +116,24 @@ def _total(columns: Sequence[_Column], gap: int) -> int:
     return sum(column.width + gap for column in columns) - gap
 
 
-def _target(master: Master, picture: Picture, room: int) -> Text:
-    if not master.in_quote:
+def _target(master: MasterState, shown: Snapshot, room: int) -> Text:
+    if not master.target_in_quote:
         return Text(fitted(master.target, room))
-    # An order for an amount of money: without its currency it would read as a quantity.
-    quote = picture.quotes.get(master.symbol, "quote")
+    # The order is for an amount of money, which without its currency would look like a quantity.
+    quote = shown.quotes.get(master.symbol, "quote")
     return Text(fitted(master.target, room - 1 - len(quote))).append(f" {quote}", QUIET)
 
 
-def _maker(master: Master) -> Text:
+def _maker(master: MasterState) -> Text:
     rate = master.maker_rate
     return Text("" if rate is None or not rate.is_finite() else per_cent(float(rate)), QUIET)
 
 
-def _planned(master: Master) -> Text:
+def _planned(master: MasterState) -> Text:
     return Text(span(master.duration) if master.duration else "", QUIET)
 
 
-def _progress(master: Master, now: int, width: int) -> Text:
+def _progress(master: MasterState, now: int, width: int) -> Text:
     """A bar and the percentage; a tick in the bar where the schedule is."""
     share = master.share
     if share is None:
@@ -146,4 +149,4 @@ def _progress(master: Master, now: int, width: int) -> Text:
         behind = share < schedule - 0.1
         tick = Text("┃" if place < full else "╷", "yellow" if behind else "bold")
         bar = Text.assemble(bar[:place], tick, bar[place + 1 :])
-    return bar.append(f" {per_cent(share):>4}", "bold" if master.ended is None else "")
+    return bar.append(f" {per_cent(share):>4}", "" if master.ended else "bold")

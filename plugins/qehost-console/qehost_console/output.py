@@ -1,4 +1,4 @@
-"""Where text goes: standard output, with or without colours, for as long as somebody reads it."""
+"""Writing to standard output, with or without colours, until its reader has closed it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _WIDTH_ELSEWHERE = 500
 
 
 class Output:
-    """Writes to `file`.  What nobody reads any more (`qehost run | head`) is no error."""
+    """Writes to `file`.  It is no error if its reader has closed it (`qehost run | head`)."""
 
     def __init__(
         self, file: TextIO, colour: Literal["auto", "always", "never"], logger: logging.Logger
     ) -> None:
         self._file = file
         self._logger = logger
-        self._gone = False
+        self._closed = False
         self.is_terminal = file.isatty()
         if colour == "auto":
             wanted = self.is_terminal and not os.environ.get("NO_COLOR")
@@ -49,7 +49,7 @@ class Output:
 
     @property
     def can_repaint(self) -> bool:
-        """Whether lines can be painted in place: a terminal that knows more than line feeds."""
+        """Whether lines can be repainted in place."""
         return (
             self.is_terminal
             and not self._terminal.is_dumb_terminal
@@ -57,16 +57,16 @@ class Output:
         )
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal, now: it may have been resized."""
+        """The current columns and rows of the terminal, which may have been resized."""
         try:
             size = os.get_terminal_size(self._file.fileno())
         except (OSError, ValueError):
             return self._terminal.width, self._terminal.height
-        # A terminal that does not know its size says 0.
+        # A terminal that does not know its size reports 0.
         return size.columns or 80, size.lines or 24
 
     def text(self, line: Line) -> str:
-        """The line with its colours, or without where there are none."""
+        """The line with its colours, if they are on."""
         if self._system is None:
             return plain(line)
         system = self._system
@@ -89,14 +89,14 @@ class Output:
         ]
 
     def show(self, parts: Iterable[RenderableType]) -> None:
-        """Print renderables below what is there."""
+        """Print renderables below the existing output."""
         rows = self.rendered(parts, self._terminal.width, pad=False)
         self.write("".join(row.rstrip() + "\n" for row in rows))
         self.flush()
 
     def write(self, text: str) -> None:
         """Write the text; a character that the file's encoding lacks becomes `?`."""
-        if self._gone:
+        if self._closed:
             return
         try:
             try:
@@ -105,20 +105,20 @@ class Output:
                 encoding = self._file.encoding or "ascii"
                 self._file.write(text.encode(encoding, "replace").decode(encoding))
         except (OSError, ValueError) as error:
-            self._lost(error)
+            self._note_closed(error)
 
     def flush(self) -> None:
-        """Let readers see what was written."""
-        if self._gone:
+        """Flush the file."""
+        if self._closed:
             return
         try:
             self._file.flush()
         except (OSError, ValueError) as error:
-            self._lost(error)
+            self._note_closed(error)
 
-    def _lost(self, error: Exception) -> None:
-        # Raising would put every further event into the dead letters: there is nothing to do again.
-        self._gone = True
+    def _note_closed(self, error: Exception) -> None:
+        # Raising would make every further event a dead letter, for which nothing could be done.
+        self._closed = True
         self._logger.warning("nothing more is shown: standard output is closed (%s)", error)
 
 

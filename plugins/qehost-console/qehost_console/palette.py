@@ -1,4 +1,4 @@
-"""Which colour means what.  Only the terminal's own sixteen, so every theme stays readable."""
+"""The meaning of the colours.  Only the terminal's own sixteen, so every theme is readable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LABELS = {"COMPLETED_WITHTAIL": "tail left"}
 
 
 def status_style(status: str) -> str:
-    """A style for any status text; one that is not known stands out only a little."""
+    """A style for any status text; an unknown one is only slightly emphasized."""
     return _STATUS.get(status.upper(), "magenta")
 
 

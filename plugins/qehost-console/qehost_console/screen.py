@@ -25,7 +25,7 @@ class Screen:
     """Paints lines at the bottom of a terminal.
 
     `write` puts one text on the terminal at once; `size` gives columns and rows.  No thread and no
-    signal handler: a changed size is seen at the next paint.
+    signal handler: a changed size is noticed at the next paint.
     """
 
     def __init__(self, write: Callable[[str], None], size: Callable[[], tuple[int, int]]) -> None:
@@ -46,7 +46,7 @@ class Screen:
         out = [_BEGIN]
         if self._painted != (columns, rows):
             if self._painted is not None:
-                # The terminal has moved the old picture about: where to is anybody's guess.
+                # The terminal has moved the old picture, and it is unknown where to.
                 out.append(_CLEAR)
             self._painted = (columns, rows)
             self._shown = []

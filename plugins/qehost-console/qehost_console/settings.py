@@ -11,13 +11,13 @@ __all__ = ["Config"]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the console shows what it gets."""
+    """How the console shows events."""
 
     style: Annotated[
         Literal["auto", "live", "lines"],
         Meta(
             description="live: a table that is redrawn in place.  lines: one line a message.  "
-            "auto: live on a terminal, lines elsewhere."
+            "auto: live on a terminal, nothing elsewhere."
         ),
     ] = "auto"
     colour: Annotated[

@@ -1,20 +1,20 @@
-"""What is printed at the end: what came, how much was traded, how fast it got here."""
+"""The summary at the end: what was received, how much was traded, the latency."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from rich.table import Table
 from rich.text import Text
 
-from qehost_console.figures import EXACT, grouped, span, split_second
+from qehost_console.figures import EXACT, format_latency, grouped, span
 from qehost_console.latency import Latency
 from qehost_console.palette import LOUD, QUIET
-from qehost_console.state import Picture
-from qehost_console.tally import Tally
+from qehost_console.totals import RunTotals
 
-__all__ = ["Run", "summary"]
+__all__ = ["FinishedRun", "summary"]
 
 _KINDS = (
     ("master_order", "master orders"),
@@ -23,52 +23,56 @@ _KINDS = (
     ("status", "status texts"),
     ("unknown", "of unknown type"),
 )
-_NOTES = {"derived": "derived from child orders", "catch_up": "caught up over REST"}
-# A run over hundreds of symbols ends with its largest, not with a page full.
+_NOTES = {
+    "derived": "derived from child orders",
+    "catch_up": "caught up over REST",
+    "baseline": "from before the stream opened",
+}
+# Of hundreds of symbols only those with the largest volume are printed.
 _MOST_SYMBOLS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FinishedRun:
     """A run that has ended."""
 
     seconds: float
     reason: str
-    picture: Picture
-    tally: Tally
+    quotes: Mapping[str, str]
+    totals: RunTotals
     latency: Latency
 
 
-def summary(run: Run) -> list[Table | Text]:
+def summary(run: FinishedRun) -> list[Table | Text]:
     """The renderables, top to bottom."""
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     facts.add_column(style=QUIET, no_wrap=True)
     facts.add_column(overflow="fold")
     facts.add_row("messages", _messages(run))
     for kind, name in _KINDS:
-        if text := _kind(run.tally, kind):
+        if text := _kind(run.totals, kind):
             facts.add_row(f"  {name}", text)
     facts.add_row("latency", _latency(run.latency))
-    facts.add_row("connections", _connections(run.picture))
-    facts.add_row("errors", _errors(run.tally))
+    facts.add_row("connections", _connections(run.totals))
+    facts.add_row("errors", _errors(run.totals))
     title = Text.assemble(("Summary", "bold"), (f"  {span(run.seconds)}, {run.reason}", QUIET))
     parts: list[Table | Text] = [Text(), title, facts]
-    if run.tally.volumes:
+    if run.totals.volumes:
         parts += [Text(), _volumes(run)]
     return parts
 
 
-def _messages(run: Run) -> Text:
-    count = run.tally.messages
+def _messages(run: FinishedRun) -> Text:
+    count = run.totals.messages
     rate = f"  {count / run.seconds:,.1f}/s" if run.seconds > 0 else ""
     text = Text.assemble((f"{count:,}", "bold"), (rate, QUIET))
-    if run.tally.redelivered:
-        text.append(f"  {run.tally.redelivered:,} delivered again", "yellow")
+    if run.totals.redelivered:
+        text.append(f"  {run.totals.redelivered:,} delivered again", "yellow")
     return text
 
 
-def _kind(tally: Tally, kind: str) -> Text | None:
-    counts = {origin: n for (name, origin), n in tally.kinds.items() if name == kind}
+def _kind(totals: RunTotals, kind: str) -> Text | None:
+    counts = {origin: n for (name, origin), n in totals.kinds.items() if name == kind}
     if not counts:
         return None
     total = sum(counts.values())
@@ -89,38 +93,38 @@ def _latency(latency: Latency) -> Text:
     )
     text = Text()
     for name, value in figures:
-        text.append(f"{name} ", QUIET).append(split_second(value), "bold").append("  ")
+        text.append(f"{name} ", QUIET).append(format_latency(value), "bold").append("  ")
     return text.append("from socket to hook", QUIET)
 
 
-def _connections(picture: Picture) -> Text:
-    text = Text(f"{sum(link.opened for link in picture.links.values()):,} opened")
-    if picture.reconnects:
-        text.append(f", {picture.reconnects:,} of them reconnects", "yellow")
-    if picture.unheard:
-        text.append(f"  {picture.unheard / 1e9:.1f} s without a stream", "yellow")
+def _connections(totals: RunTotals) -> Text:
+    text = Text(f"{totals.opened:,} opened")
+    if totals.reconnects:
+        text.append(f", {totals.reconnects:,} of them reconnects", "yellow")
+    if totals.disconnected_ns:
+        text.append(f"  {totals.disconnected_ns / 1e9:.1f} s without a stream", "yellow")
     return text
 
 
-def _errors(tally: Tally) -> Text:
-    if not tally.errors:
+def _errors(totals: RunTotals) -> Text:
+    if not totals.errors:
         return Text("none", "green")
-    text = Text(f"{tally.errors.total():,}", LOUD)
-    for name, count in tally.errors.most_common():
+    text = Text(f"{totals.errors.total():,}", LOUD)
+    for name, count in totals.errors.most_common():
         text.append(f"  {name} {count:,}")
-    return text.append(f"\nlast: {tally.last_error[:300]}", QUIET)
+    return text.append(f"\nlast: {totals.last_error[:300]}", QUIET)
 
 
-def _volumes(run: Run) -> Table:
+def _volumes(run: FinishedRun) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=QUIET)
     table.add_column("volume", no_wrap=True)
     for name in ("fills", "bought", "sold", "notional"):
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("")
     totals: dict[str, Decimal] = {}
-    ranked = sorted(run.tally.volumes.items(), key=lambda item: item[1].notional, reverse=True)
+    ranked = sorted(run.totals.volumes.items(), key=lambda item: item[1].notional, reverse=True)
     for place, ((symbol, category), volume) in enumerate(ranked):
-        quote = run.picture.quotes.get(symbol, "")
+        quote = run.quotes.get(symbol, "")
         totals[quote] = EXACT.add(totals.get(quote, Decimal(0)), volume.notional)
         if place < _MOST_SYMBOLS:
             table.add_row(
@@ -141,5 +145,5 @@ def _volumes(run: Run) -> Table:
 
 
 def _sum(value: Decimal) -> str:
-    """Exact; the zeros at the end of a sum tell nothing."""
+    """Exact, without zeros at the end."""
     return grouped(value.normalize(EXACT)) if value else ""

@@ -1,6 +1,7 @@
-"""The live picture: master orders over the latest fills over a status bar.
+"""The live table: master orders, the latest fills and a status bar.
 
-Pure: from a `Picture` and some figures to rich renderables, in the rows and columns of a `Room`.
+No I/O: from a `Snapshot` and some figures to rich renderables, in the rows and columns of a
+`ScreenLayout`.
 """
 
 from __future__ import annotations
@@ -8,25 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qehost.blotter import Fill
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qehost_console.figures import clock, fitted, short_id, shortened, span, split_second
-from qehost_console.layout import ACCOUNT, SPACIOUS, Room, bare_table, several, symbol_width
+from qehost_console.board import Snapshot
+from qehost_console.figures import clock, fitted, format_latency, short_id, shortened, span
+from qehost_console.layout import ACCOUNT, SPACIOUS, ScreenLayout, bare_table, several, symbol_width
 from qehost_console.masters import masters_table, visible_masters
 from qehost_console.palette import LOUD, QUIET, side_style
-from qehost_console.state import Fill, Picture
 
-__all__ = ["Gauges", "panel"]
+__all__ = ["StatusBar", "panel"]
 
-# Columns for a number of a fill.  With fewer than the least it would be hardly more than a power of
-# ten; a rounded one (`≈1E-14`) has room in the shortest.
+# Columns for a number of a fill: with fewer than the first little more than the power of ten could
+# be shown; the second is enough for a rounded one (`≈1E-14`).
 _LEAST, _SHORTEST = 10, 7
+_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Gauges:
+class StatusBar:
     """The figures of the status bar.  `now` is epoch ns, `median` ns or None."""
 
     now: int
@@ -38,25 +41,24 @@ class Gauges:
     stopped: bool = False
 
 
-def panel(picture: Picture, gauges: Gauges, room: Room) -> list[RenderableType]:
-    """The whole picture, top to bottom."""
-    running, ended = len(picture.running), picture.ended_total
+def panel(shown: Snapshot, bar: StatusBar, room: ScreenLayout) -> list[RenderableType]:
+    """All parts, top to bottom."""
+    running, ended = len(shown.running), shown.ended_total
     parts: list[RenderableType] = [
         _rule("master orders", f"{running} running, {ended} ended", room.width)
     ]
-    masters, left_out = visible_masters(picture, room.masters)
+    masters, left_out = visible_masters(shown, room.masters)
     if masters:
-        parts.append(masters_table(masters, picture, gauges.now // 1_000_000, room.width))
+        parts.append(masters_table(masters, shown, bar.now // 1_000_000, room.width))
     else:
         parts.append(Text("no master order yet", QUIET))
     if left_out and room.masters > 1:
         parts.append(Text(f"… and {left_out} more running", QUIET))
     if room.fills:
         parts.append(_rule("latest fills", "", room.width))
-        latest = list(picture.fills)[: -room.fills - 1 : -1]
-        parts.append(_fills(latest, picture, room.width))
+        parts.append(_fills(shown.fills[: room.fills], shown, room.width))
     parts.append(_rule("", "", room.width))
-    parts.append(_status_bar(picture, gauges, room.width))
+    parts.append(_status_bar(shown, bar, room.width))
     return parts
 
 
@@ -69,14 +71,14 @@ def _rule(title: str, note: str, width: int) -> Text:
     return text.append("─" * (width - text.cell_len), QUIET)
 
 
-def _fills(fills: Sequence[Fill], picture: Picture, width: int) -> Table:
+def _fills(fills: Sequence[Fill], shown: Snapshot, width: int) -> Table:
     """The latest fills, the newest on top."""
-    narrow, accounts = width < SPACIOUS, several(picture)
+    narrow, accounts = width < SPACIOUS, several(shown)
     gap = 1 if narrow else 2
     short = narrow and accounts
-    symbol = symbol_width(fills, picture, width)
-    # Beside an account there is room for more than the currency from here on only.
-    beside = [_beside(fill, picture, narrow or (accounts and width < 112)) for fill in fills]
+    symbol = symbol_width(fills, shown, width)
+    # With an account there is room for more than the currency only from this width on.
+    beside = [_beside(fill, shown, narrow or (accounts and width < 112)) for fill in fills]
     last = max(text.cell_len for text in beside)
     table = bare_table(gap)
     table.add_column("time", width=8 if short else 12, no_wrap=True, style=QUIET)
@@ -92,7 +94,7 @@ def _fills(fills: Sequence[Fill], picture: Picture, width: int) -> Table:
     table.add_column("", width=last, no_wrap=True, overflow="ellipsis")
     for fill, text in zip(fills, beside, strict=True):
         table.add_row(
-            Text(clock(fill.at)[: 8 if short else None]),
+            Text(clock(fill.at * _MS)[: 8 if short else None]),
             *([Text(shortened(fill.account, ACCOUNT))] if accounts else []),
             Text(shortened(fill.symbol, symbol), "bold"),
             Text(fill.side, side_style(fill.side)),
@@ -103,7 +105,7 @@ def _fills(fills: Sequence[Fill], picture: Picture, width: int) -> Table:
 
 
 def _amounts(room: int, gap: int) -> tuple[Sequence[str], int]:
-    """The numbers of a fill that so many columns have room for, and how wide each may be."""
+    """The numbers of a fill that there is room for, and the width of each."""
     names: Sequence[str] = ("quantity", "price", "notional")
     if room // 3 - gap < _LEAST:
         # It is the product of the two others.
@@ -111,49 +113,49 @@ def _amounts(room: int, gap: int) -> tuple[Sequence[str], int]:
     return names, max(_SHORTEST, room // len(names) - gap)
 
 
-def _beside(fill: Fill, picture: Picture, brief: bool) -> Text:
-    """What has no column of its own: the currency, the master order, and where it came from."""
+def _beside(fill: Fill, shown: Snapshot, brief: bool) -> Text:
+    """What has no column of its own: the currency, the master order, and the origin."""
     mark = Text("caught up", "yellow") if fill.origin == "catch_up" else Text()
-    quote = Text(picture.quotes.get(fill.symbol, ""), QUIET)
+    quote = Text(shown.quotes.get(fill.symbol, ""), QUIET)
     if brief:
-        return mark or quote  # the symbol, too, says what it is priced in
+        return mark or quote  # the symbol contains the currency, too
     quote.append(f"  {short_id(fill.master_id)}")
     return quote.append("  ").append_text(mark) if mark else quote
 
 
-def _status_bar(picture: Picture, gauges: Gauges, width: int) -> Text:
+def _status_bar(shown: Snapshot, bar: StatusBar, width: int) -> Text:
     right = Text.assemble(
-        (f"{gauges.rate:,.0f}" if gauges.rate >= 10 else f"{gauges.rate:.1f}", "bold"),
+        (f"{bar.rate:,.0f}" if bar.rate >= 10 else f"{bar.rate:.1f}", "bold"),
         (" msg/s", QUIET),
         ("  p50 ", QUIET),
-        (split_second(gauges.median), "bold"),
+        (format_latency(bar.median), "bold"),
         ("  fills ", QUIET),
-        (f"{gauges.fills:,}", "bold"),
+        (f"{bar.fills:,}", "bold"),
         ("  errors ", QUIET),
-        (f"{gauges.errors:,}", LOUD if gauges.errors else "bold"),
+        (f"{bar.errors:,}", LOUD if bar.errors else "bold"),
         ("  ", ""),
-        (span(gauges.seconds), QUIET),
+        (span(bar.seconds), QUIET),
         (" ", ""),
     )
-    left = _links(picture, gauges, max(10, width - right.cell_len - 3))
+    left = _streams(shown, bar, max(10, width - right.cell_len - 3))
     space = width - left.cell_len - right.cell_len
     text = Text(no_wrap=True, overflow="crop").append_text(left)
     return text.append(" " * max(1, space)).append_text(right)
 
 
-def _links(picture: Picture, gauges: Gauges, width: int) -> Text:
-    """The connections, those that are down first; the rest as a number."""
+def _streams(shown: Snapshot, bar: StatusBar, width: int) -> Text:
+    """The streams, those that are closed first; of those without room the number."""
     text = Text(" ")
-    if gauges.stopped:
+    if bar.stopped:
         return text.append("■ stopped", QUIET)
-    if not picture.links:
+    if not shown.streams:
         return text.append("○ connecting", "yellow")
-    ranked = sorted(picture.links.items(), key=lambda item: (item[1].state == "up", item[0]))
-    for place, (account, link) in enumerate(ranked):
-        since = span((gauges.now - link.since) / 1e9)
-        if link.state == "up":
+    ranked = sorted(shown.streams.items(), key=lambda item: (item[1].state == "up", item[0]))
+    for place, (account, stream) in enumerate(ranked):
+        since = span((bar.now - stream.since * _MS) / 1e9)
+        if stream.state == "up":
             entry = Text.assemble(("● ", "green"), account)
-        elif link.state == "down":
+        elif stream.state == "down":
             entry = Text.assemble(("✖ ", LOUD), (f"{account} down {since}", LOUD))
         else:
             entry = Text.assemble(("○ ", "yellow"), account)

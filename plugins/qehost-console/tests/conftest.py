@@ -3,8 +3,15 @@
 import re
 
 import pytest
+from hypothesis import HealthCheck, settings
 from msgspec.structs import replace
 from qehost.testing import Events, detail
+
+# How fast the machine is, is no promise; and the examples are the same each time.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("any machine")
 
 START = 1_764_036_000_000  # epoch ms
 
@@ -83,7 +90,8 @@ class Tell:
             "price": price,
         }
         if origin == "derived":
-            fields["notional"] = None
+            # As of many orders: none of these fills is a part of another.
+            fields |= {"notional": None, "cum_quantity": None}
         return self._arguments(self._events.fill, fields, origin=origin, **head)
 
     def connected(self, account="main", at=START, **facts):

@@ -8,13 +8,13 @@ from qehost_console.figures import (
     clean,
     exact,
     fitted,
+    format_latency,
     grouped,
     per_cent,
     price,
     short_id,
     shortened,
     span,
-    split_second,
 )
 
 finite = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20)
@@ -118,7 +118,7 @@ def test_spans_read_as_clocks_do(seconds, shown):
     ],
 )
 def test_latencies_have_three_figures_and_a_unit(nanoseconds, shown):
-    assert split_second(nanoseconds) == shown
+    assert format_latency(nanoseconds) == shown
 
 
 def test_a_long_name_loses_its_middle():

@@ -4,8 +4,8 @@ import pytest
 from qehost.errors import ConnectError, DecodeError, GapError
 
 from qehost_console import figures, lines
+from qehost_console.board import Board
 from qehost_console.lines import plain
-from qehost_console.state import Picture
 
 NOW = 1_764_036_000_000_000_000  # epoch ns
 
@@ -22,19 +22,18 @@ def greenwich(monkeypatch):
 
 
 def test_a_master_order_line_tells_progress_with_every_digit(tell):
-    message, detail, event = tell.master(quantity="10.00", filled="3.50", average="61234.50")
-    master = Picture().master_order(message, detail, event)
-    assert plain(lines.master_line(master, "BTC", event)) == (
+    event = tell.master(quantity="10.00", filled="3.50", average="61234.50")[2]
+    assert plain(lines.master_line(Board().master_order(event), event)) == (
         "02:00:00.000  main      BTCUSDT   buy   master  PROCESSING  "
         "3.50 of 10.00 BTC (35%) at 61234.50  TWAP  1:00  mo_1"
     )
 
 
 def test_a_rejected_master_order_tells_why(tell):
-    message, detail, event = tell.master(status="REJECTED", reason="Insufficient balance")
-    master = Picture().master_order(message, detail, event)
-    assert "REJECTED" in plain(lines.master_line(master, "", event))
-    assert "Insufficient balance" in plain(lines.master_line(master, "", event))
+    event = tell.master(status="REJECTED", reason="Insufficient balance")[2]
+    line = plain(lines.master_line(Board().master_order(event), event))
+    assert "REJECTED" in line
+    assert "Insufficient balance" in line
 
 
 def test_a_child_order_line_tells_what_was_asked_and_what_was_filled(tell):
@@ -45,9 +44,8 @@ def test_a_child_order_line_tells_what_was_asked_and_what_was_filled(tell):
 
 
 def test_a_fill_line_tells_quantity_price_and_what_it_comes_to(tell):
-    message, detail, event = tell.fill(quantity="0.10000000", price="61234.50")
-    fill = Picture().fill(message, detail, event)
-    assert plain(lines.fill_line(fill, "USDT", event, "o_1")) == (
+    fill = tell.fill(quantity="0.10000000", price="61234.50")
+    assert plain(lines.fill_line(*fill, "USDT")) == (
         "02:00:00.000  main      BTCUSDT   buy   fill                "
         "0.10000000 at 61234.50 = 6123.4500000000 USDT  o_1 of mo_1"
     )
@@ -56,6 +54,12 @@ def test_a_fill_line_tells_quantity_price_and_what_it_comes_to(tell):
 def test_what_was_caught_up_or_comes_again_says_so(tell):
     line = plain(lines.order_line(*tell.order(origin="catch_up", redelivered=True)))
     assert line.endswith("[caught up over REST, delivered again]")
+
+
+def test_a_state_from_before_the_stream_and_a_late_one_say_so(tell):
+    line = plain(lines.order_line(*tell.order(origin="baseline")))
+    assert line.endswith("[as it was before the stream opened]")
+    assert plain(lines.order_line(*tell.order(stale=True))).endswith("[late]")
 
 
 def test_a_connection_line_names_the_window_that_was_not_heard(tell):

@@ -59,9 +59,21 @@ def test_qehost_finds_it_by_its_name(monkeypatch, plugin_host):
     assert isinstance(plugin_host("console").plugin, Console)
 
 
+def test_elsewhere_than_on_a_terminal_nothing_is_shown_unless_the_settings_say_so(
+    started, tell, caplog
+):
+    file = io.StringIO()
+    caplog.set_level("INFO")
+    host = started(file)
+    deliver(host, tell)
+    host.stop("stopped by SIGTERM")
+    assert file.getvalue() == ""
+    assert "standard output is no terminal" in caplog.text
+
+
 def test_elsewhere_than_on_a_terminal_every_event_is_one_plain_line(started, tell):
     file = io.StringIO()
-    deliver(started(file), tell)
+    deliver(started(file, style="lines"), tell)
     text = file.getvalue()
     assert "\x1b" not in text
     words = ("CONNECTED", "master", "order", "fill", "DISCONNECTED", "ERROR", "status", "unknown")
@@ -73,7 +85,7 @@ def test_elsewhere_than_on_a_terminal_every_event_is_one_plain_line(started, tel
 def test_lines_reach_a_reader_at_the_end_of_their_batch(started, tell):
     reader, writer = os.pipe()
     with os.fdopen(reader) as out, os.fdopen(writer, "w") as file:
-        host = started(file)
+        host = started(file, style="lines")
         host.deliver(tell.fill()[2])
         out.readline()
         assert "fill" in out.readline()
@@ -118,16 +130,16 @@ def test_many_events_make_few_frames(started, tell):
 
 
 def test_no_thread_is_started(started, tell):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     deliver(started(FakeTerminal()), tell)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
-@pytest.mark.parametrize("file", [io.StringIO, FakeTerminal])
-def test_the_summary_is_printed_in_both_styles_and_can_be_turned_off(started, tell, file):
+@pytest.mark.parametrize(("file", "style"), [(io.StringIO, "lines"), (FakeTerminal, "auto")])
+def test_the_summary_is_printed_in_both_styles_and_can_be_turned_off(started, tell, file, style):
     for wanted in (True, False):
         out = file()
-        host = started(out, summary=wanted)
+        host = started(out, summary=wanted, style=style)
         deliver(host, tell)
         host.stop("stopped by SIGTERM")
         assert ("Summary" in out.getvalue()) == wanted
@@ -169,7 +181,7 @@ def test_colour_follows_the_setting_and_no_color(started, tell, monkeypatch):
 def test_colours_change_no_character_of_a_line(started, tell):
     plain, coloured = io.StringIO(), io.StringIO()
     for file, colour in ((plain, "never"), (coloured, "always")):
-        started(file, colour=colour).deliver(tell.connected(), tell.fill()[2])
+        started(file, colour=colour, style="lines").deliver(tell.connected(), tell.fill()[2])
     bare = SEQUENCE.sub("", coloured.getvalue())
     assert [line.rstrip() for line in bare.splitlines()] == plain.getvalue().splitlines()
 
@@ -179,7 +191,7 @@ def test_a_closed_standard_output_is_told_once_and_no_error(started, tell, caplo
     os.close(reader)
     with open(os.dup(writer), "w", buffering=1) as file:
         os.close(writer)
-        host = started(file)
+        host = started(file, style="lines")
         deliver(host, tell)
         deliver(host, tell)
         host.stop("stopped by SIGTERM")
@@ -204,8 +216,8 @@ def test_an_error_of_another_plugin_does_not_count_its_event_twice(started, tell
 
     host = started(io.StringIO(), beside=[Broken])
     host.deliver(tell.fill()[2])
-    assert host.plugin._tally.kinds["fill", "derived"] == 1
-    assert host.plugin._tally.errors["HookError"] == 1
+    assert host.plugin._totals.kinds["fill", "derived"] == 1
+    assert host.plugin._totals.errors["HookError"] == 1
 
 
 def test_latency_is_that_of_messages_that_came_by_the_stream_for_the_first_time(started, tell):

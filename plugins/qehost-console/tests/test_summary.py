@@ -4,10 +4,12 @@ from decimal import Decimal
 from qehost.errors import ConnectError, GapError
 from rich.console import Console as Terminal
 
+from qehost_console.board import Board
 from qehost_console.latency import Latency
-from qehost_console.state import Picture
-from qehost_console.summary import Run, summary
-from qehost_console.tally import Tally
+from qehost_console.summary import FinishedRun, summary
+from qehost_console.totals import RunTotals
+
+START = 1_764_036_000_000  # epoch ms
 
 
 def printed(run, width=100):
@@ -18,12 +20,12 @@ def printed(run, width=100):
 
 
 def run(**facts):
-    return Run(
+    return FinishedRun(
         **{
             "seconds": 10.0,
             "reason": "stopped by SIGTERM",
-            "picture": Picture(),
-            "tally": Tally(),
+            "quotes": {},
+            "totals": RunTotals(),
             "latency": Latency(),
             **facts,
         }
@@ -31,13 +33,13 @@ def run(**facts):
 
 
 def traded(tell, *fills):
-    picture, tally = Picture(), Tally()
-    picture.order(tell.order()[1])
+    board, totals = Board(), RunTotals()
+    board.take(tell.order()[2])
     for facts in fills:
-        message, detail, event = tell.fill(**facts)
-        tally.event(event)
-        tally.fill(picture.fill(message, detail, event), message.category)
-    return run(picture=picture, tally=tally)
+        message, _, event = tell.fill(**facts)
+        totals.event(event)
+        totals.fill(board.fill(event), message.category)
+    return run(quotes=board.snapshot().quotes, totals=totals)
 
 
 def test_volumes_are_exact_to_the_last_digit(tell):
@@ -79,7 +81,7 @@ def test_totals_are_kept_apart_by_currency(tell):
         {"quantity": "1", "price": "7", "symbol": "ETHBTC"},
         {"quantity": "1", "price": "5", "symbol": "NEW"},
     )
-    result.picture.quotes["ETHBTC"] = "BTC"
+    result.quotes["ETHBTC"] = "BTC"
     rows = [line.split() for line in printed(result).splitlines() if line.startswith("all")]
     assert rows == [
         ["all", "10", "USDT"],
@@ -98,7 +100,7 @@ def test_hundreds_of_symbols_end_with_the_largest(tell):
 
 
 def test_messages_are_counted_by_kind_and_origin(tell):
-    tally = Tally()
+    totals = RunTotals()
     for event in (
         tell.master()[2],
         tell.order()[2],
@@ -107,8 +109,8 @@ def test_messages_are_counted_by_kind_and_origin(tell):
         tell.connected(),
         tell.order(redelivered=True)[2],
     ):
-        tally.event(event)
-    text = printed(run(tally=tally))
+        totals.event(event)
+    text = printed(run(totals=totals))
     assert "messages         3  0.3/s  1 delivered again" in text
     assert "child orders   3  1 caught up over REST" in text
     assert "fills          1  derived from child orders" in text
@@ -125,14 +127,14 @@ def test_latency_is_told_in_percentiles():
     assert "no message to measure" in printed(run())
 
 
-def test_reconnects_and_errors_stand_out():
-    picture, tally = Picture(), Tally()
-    picture.connected("main", 1)
-    picture.disconnected("main", 2)
-    picture.connected("main", 2 + 12_400_000_000)
+def test_reconnects_and_errors_stand_out(tell):
+    totals = RunTotals()
+    totals.connected(tell.connected())
+    totals.disconnected(tell.disconnected())
+    totals.connected(tell.connected(at=START + 12_400))
     for error in (ConnectError("refused"), ConnectError("refused"), GapError("the last one")):
-        tally.error(error)
-    text = printed(run(picture=picture, tally=tally))
+        totals.error(error)
+    text = printed(run(totals=totals))
     assert "2 opened, 1 of them reconnects  12.4 s without a stream" in text
     assert "3  ConnectError 2  GapError 1" in text
     assert "last: the last one" in text
@@ -140,6 +142,6 @@ def test_reconnects_and_errors_stand_out():
 
 def test_a_quantity_that_was_not_sent_adds_nothing(tell):
     result = traded(tell, {"quantity": None})
-    assert result.tally.volumes == {}
-    assert result.tally.fills == 1
-    assert Decimal(0) == sum(v.notional for v in result.tally.volumes.values())
+    assert result.totals.volumes == {}
+    assert result.totals.fills == 1
+    assert Decimal(0) == sum(v.notional for v in result.totals.volumes.values())

@@ -1,4 +1,4 @@
-"""What a run adds up to: counts, volumes, errors.  No I/O."""
+"""The totals of a run: counts, volumes, errors.  No I/O."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from qehost.blotter import Fill
 from qehost.errors import Error
-from qehost.messages import Event
+from qehost.messages import ConnectedEvent, DisconnectedEvent, Event
 
 from qehost_console.figures import EXACT, clean
-from qehost_console.state import Fill
 
-__all__ = ["Tally", "Volume"]
+__all__ = ["RunTotals", "Volume"]
 
 _ZERO = Decimal(0)
 
@@ -33,8 +33,8 @@ class Volume:
 
 
 @dataclass(slots=True)
-class Tally:
-    """Everything that the summary tells, beside the latency and the connections."""
+class RunTotals:
+    """What the summary prints, except for latency and streams."""
 
     messages: int = 0  # what the venue pushed
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and origin
@@ -43,13 +43,31 @@ class Tally:
     volumes: dict[tuple[str, str], Volume] = field(default_factory=dict)  # by symbol and category
     errors: Counter[str] = field(default_factory=Counter)  # by the class of the error
     last_error: str = ""
+    opened: int = 0  # streams
+    reconnects: int = 0  # how many of those were opened before
+    disconnected_ns: int = 0  # nanoseconds without a stream between connections, over all accounts
+    _accounts: set[str] = field(default_factory=set)
+    _down: dict[str, int] = field(default_factory=dict)  # since when, epoch ns
 
     def event(self, event: Event) -> None:
         """Count an event of any kind."""
         self.kinds[event.kind, event.origin] += 1
-        # The connection's own events have no text.
+        # Events of the connection have no text.
         self.messages += event.origin == "stream" and bool(event.raw)
         self.redelivered += event.redelivered
+
+    def connected(self, event: ConnectedEvent) -> None:
+        """Count a stream that was opened."""
+        self.opened += 1
+        self.reconnects += event.account in self._accounts
+        self._accounts.add(event.account)
+        if (since := self._down.pop(event.account, None)) is not None:
+            self.disconnected_ns += max(0, event.received_at - since)
+
+    def disconnected(self, event: DisconnectedEvent) -> None:
+        """Note that a stream has ended."""
+        if event.account in self._accounts:
+            self._down.setdefault(event.account, event.received_at)
 
     def fill(self, fill: Fill, category: str) -> None:
         """Add a fill to its symbol's volume."""
