@@ -84,6 +84,11 @@ class FaultInjector:
         for schedule in self._schedules_of(name):
             schedule.inject(name, times)
 
+    def withdraw(self, name: str) -> None:
+        """What an injected fault still has to come does not occur."""
+        for schedule in self._schedules_of(name):
+            schedule.withdraw(name)
+
     def stream(self, now: float) -> FaultSchedule:
         """For a stream that has just opened."""
         return self._schedule("stream", now)

@@ -235,6 +235,10 @@ class FaultSchedule:
         """Let it occur at each of the next `times` calls of `due`."""
         self._injected[name] += times
 
+    def withdraw(self, name: str) -> None:
+        """What is injected and still to come of it does not occur."""
+        self._injected.pop(name, None)
+
     @property
     def injected(self) -> bool:
         """Whether an injected fault is still to occur."""

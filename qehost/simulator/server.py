@@ -239,6 +239,11 @@ class Venue:
                 self._faults.set(parsed)
                 self._faults.inject(parsed.name, times)
 
+    def withdraw(self, fault: str) -> None:
+        """End an injected fault of messages or requests before all its times are over."""
+        with self._lock:
+            self._faults.withdraw(fault)
+
     # --- for the HTTP server ----------------------------------------------------------------
 
     def answer(self, request: RestRequest) -> RestReply:

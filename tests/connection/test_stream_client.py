@@ -782,9 +782,10 @@ def test_a_gap_that_could_be_read_later_is_told_and_is_no_warning_any_more(venue
     one.settled()
     venue.drop()
     one.until(lambda: one.of("disconnected"))
-    venue.inject("rest-500", 6)  # a call is tried more than once
+    venue.inject("rest-500", 10_000)
     one.until(lambda: one.errors("gap"))
     assert notices.last_gap is not None
+    venue.withdraw("rest-500")
     one.until(lambda: notices.last_gap is None)
     assert notices.counts.gaps == len(one.errors("gap"))
 

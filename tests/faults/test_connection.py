@@ -201,7 +201,7 @@ def test_a_gap_that_rest_could_not_tell_yet_outlasts_a_death_of_everything(tmp_p
             pair = Pair(venue, run)
             pair.wait_connected(1)
             pair.wait_read()
-            venue.inject("rest-500", 5)
+            venue.inject("rest-500", 10_000)
             venue.drop("reset")
             venue.step(20, push=False)
             pair.wait_connected(2)
@@ -211,6 +211,7 @@ def test_a_gap_that_rest_could_not_tell_yet_outlasts_a_death_of_everything(tmp_p
             pair.wait_connected(3)
             assert down_since(run) > first_gap
             run.kill()
+        venue.withdraw("rest-500")
         # One that never gets as far as reading it does not forget it either.
         with Run(tmp_path, "--ws-url", "ws://127.0.0.1:9", venue=venue, settings=QUICK) as run:
             run.wait_for(lambda: run.errors("ConnectError"), "a failure to connect")

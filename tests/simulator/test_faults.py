@@ -134,6 +134,18 @@ def test_an_injected_fault_strikes_as_often_as_asked() -> None:
     assert [occasions.due(0.0) for _ in range(3)] == [["gap", "duplicate"], ["gap"], []]
 
 
+def test_what_is_still_to_come_of_an_injected_fault_can_be_withdrawn() -> None:
+    occasions = FaultSchedule([], Random(0), now=0.0)
+    occasions.inject("gap", 5)
+    occasions.inject("duplicate", 2)
+    assert occasions.due(0.0) == ["gap", "duplicate"]
+
+    occasions.withdraw("gap")
+    occasions.withdraw("torn")
+
+    assert [occasions.due(0.0) for _ in range(2)] == [["duplicate"], []]
+
+
 def test_mixed_faults_follow_from_their_seed() -> None:
     def run(seed: int) -> list[str]:
         mixer = RandomFaults(parse(f"random={seed},1s"), 0.0)
