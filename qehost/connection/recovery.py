@@ -39,6 +39,9 @@ LONGEST_GAP = 7 * 86_400
 """Seconds.  What lies further back is history, not something that was just missed."""
 SECOND_LOOK = 5.0
 """Seconds after a connection has opened.  REST is not further behind the stream than that."""
+LONGEST_SECOND_LOOK = 90_000
+"""Seconds that the second look goes back at most: a gap of a moment looks like one of a day where
+the venue's clock was set forward in it."""
 NEVER = float("inf")
 
 
@@ -106,14 +109,14 @@ class Recovery:
             return
         self._compare_at = now + (settings.catch_up_interval or NEVER)
         if since:
-            self._look_twice(now)
+            self._look_twice(since, now)
         if settings.mute_after:
             self._stale = StaleStreamDetector(settings.mute_after, settings.pong_timeout, now)
 
     def missed(self, window: Window, now: float) -> None:
         """The stream that is open was not heard then."""
         self._gap(window.since, window.until)
-        self._look_twice(now)
+        self._look_twice(window.since, now)
 
     @property
     def unread_since(self) -> int:
@@ -198,10 +201,12 @@ class Recovery:
             self._settled = self._came_before
             self._came_before, self._came_until = self._pipeline.next_text, now
 
-    def _look_twice(self, now: float) -> None:
+    def _look_twice(self, since: int, now: float) -> None:
         self._look = max(self._look, Look.FIRST)
         self._second_look_at = now + SECOND_LOOK
-        self._look_again_since = _earlier(self._look_again_since, self._open_since)
+        since = max(since, self._open_since - LONGEST_SECOND_LOOK * 10**9)
+        since = min(since, self._open_since)
+        self._look_again_since = _earlier(self._look_again_since, since)
 
     def _compare(self, now: float) -> None:
         self._compare_at = now + (self._settings.catch_up_interval or NEVER)

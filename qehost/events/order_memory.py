@@ -25,7 +25,14 @@ from qehost.events.order_records import (
     PushedFills,
 )
 from qehost.events.recent_texts import RecentTexts
-from qehost.events.states import FINAL, differ, is_another_time, is_older, was_overtaken
+from qehost.events.states import (
+    FINAL,
+    differ,
+    is_another_time,
+    is_exactly_later,
+    is_older,
+    was_overtaken,
+)
 from qehost.events.times import epoch_ms
 from qehost.events.unbased import Unbased
 from qehost.events.unfinished import ChildIds, Unfinished
@@ -143,9 +150,12 @@ class OrderMemory:
         if record.created_at != shape.created_at:
             made, known = created_ms(shape.created_at), created_ms(record.created_at)
             if made and known and is_another_time(made, known):
-                if made < known and (is_earlier or not record.is_final):
+                is_former = shape.created_at == record.former_created_at
+                if is_former or (made < known and (is_earlier or not record.is_final)):
                     return None
+                former = record.created_at
                 record = self.masters.renew(record.key, record.master_id)
+                record.former_created_at = former
             record.created_at = shape.created_at or record.created_at
         return record
 
@@ -167,6 +177,9 @@ class OrderMemory:
         children, order_id = self.children, shape.order_id
         master_id = shape.master_order_id or record.master_id
         if record.is_final and self._is_made_anew(record, shape):
+            former = self._former(record, shape)
+            if former is not None:
+                return former
             new = self._replace(record, master_id, order_id)
             # By its time it may be the one that had this id before.
             new.is_doubtful = is_older(created_ms(shape.order_created_time), _created(record))
@@ -207,6 +220,14 @@ class OrderMemory:
         """A new record for another order with the same id of the venue."""
         return self.children.replace(record, master_id, order_id, made=_created(record))
 
+    def _former(self, record: ChildRecord, shape: V2Order) -> ChildRecord | None:
+        """The order that had the record's venue id before it, if that is the one meant."""
+        made = created_ms(shape.order_created_time)
+        number = shape.master_order_id or record.master_id, shape.order_id
+        found = None if is_no_id(shape.order_id) else self.children.find_number(*number)
+        found = found or self.children.find_former(record, made)
+        return found if found is not None and _created(found) == made else None
+
     def _earlier_without_id(self, record: ChildRecord, shape: V2Order) -> ChildRecord | None:
         """The order that had the record's venue id before it, if that is the one meant: it was made
         earlier, and got no id at its exchange."""
@@ -242,12 +263,16 @@ class OrderMemory:
         moment = changed_ms(shape)
         return moment if shape.updated_at and moment <= self.latest else 0
 
-    def is_same(self, record: Record, shape: State, text: str | None) -> bool:
-        """Whether a state is the one that is known, by all fields, as far as they are."""
+    def is_same(self, record: Record, shape: State, text: str | None, moment: int) -> bool:
+        """Whether a state is the one that is known, by all fields, as far as they are; `moment` is
+        its time."""
         if shape.status != record.status:
             return False
         known = self.texts.get(max(record.pushed, record.read))
-        return known is None or text is None or not differ(inner_text(known), inner_text(text))
+        if known is not None and text is not None:
+            return not differ(inner_text(known), inner_text(text))
+        is_later = not record.is_final and is_exactly_later(moment, record.moment)
+        return not (record.is_doubtful or is_later)
 
     # --- how far it is filled ---------------------------------------------------------------
 
@@ -269,8 +294,8 @@ class OrderMemory:
         """Of a V1 order that is not known: its fills are pushed one by one."""
         record.is_known = True
         first_sight = self.first_sight
-        if first_sight.doubtful_until:
-            record.is_doubtful = first_sight.may_be_told(created)
+        if first_sight.matters:
+            record.is_doubtful = first_sight.may_be_told(created) or first_sight.may_be_old(created)
         if first_sight.since and not first_sight.is_new(created):
             record.pushed_fills = PushedFills(is_unbased=True)
 
@@ -293,8 +318,10 @@ class OrderMemory:
             if moment:
                 record.derived_until = max(record.derived_until, pushed.until)
             if pushed.is_unbased:
-                pushed.is_unbased = False
-                self.unbased.add(shape.order_id, shape.id)
+                # A reading that the stream has overtaken does not say how much was filled before.
+                pushed.is_unbased = record.filled < record.cumulative
+                if not pushed.is_unbased:
+                    self.unbased.add(shape.order_id, shape.id)
                 return None
         return before
 

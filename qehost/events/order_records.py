@@ -65,6 +65,7 @@ class MasterRecord(OrderRecord, gc=False):
     master_id: str = ""
     created_at: str = ""
     v1_quantity: float | None = None  # as V1 pushed it, whose stream tells no filled quantity
+    former_created_at: str = ""  # of the order that had this id before
 
     def is_open(self) -> bool:
         """Whether it has to be remembered for longer than others: a master order has no fills."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from qehost.events.fills import NOTHING_FILLED, CumulativeFill
 from qehost.events.first_sight import Known
-from qehost.events.growth import grow
+from qehost.events.growth import grow, magnitude
 from qehost.events.ids import is_no_id
 from qehost.events.order_memory import OrderMemory, Record, State, Told, created_ms
 from qehost.events.order_records import ChildRecord, Figures, MasterRecord
@@ -24,7 +24,7 @@ from qehost.events.wire.values import Unreadable
 
 __all__ = ["Pushes"]
 
-_RUNNING = Known.RUNNING  # looked up once: it takes as long as a find
+_ALL = Known.ALL  # looked up once: it takes as long as a find
 _REST_BEHIND = 2_000
 """Milliseconds by which REST may be behind the stream."""
 _STALE = Told(is_stale=True)
@@ -132,7 +132,8 @@ class Pushes:
             record,
             shape,
             is_earlier=was_overtaken(moment, record.moment)
-            or _is_overtaken_by_rest(record, moment),
+            or _is_overtaken_by_rest(record, moment)
+            or _is_before_amendment(record, shape, moment),
             # The exchange may cancel a former one after it has taken the amended one.
             is_later=is_older(record.moment, moment) and shape.status not in CANCELLED,
         )
@@ -147,16 +148,15 @@ class Pushes:
         is_doubtful = record.is_doubtful
         if is_doubtful:
             record.is_doubtful = False
-        if not record.filled:
-            if first_sight.doubtful_until:
-                # The push may be late, and more of the order told by then.
-                created = created_ms(shape.order_created_time, shape.created_at)
-                record.is_doubtful = first_sight.may_be_told(moment or created)
-            return True
         is_remembered = moment > self._children.forgotten_until
         if not first_sight.matters and is_remembered and not is_doubtful:
-            return NOTHING_FILLED
+            return NOTHING_FILLED if record.filled else True
         created = created_ms(shape.order_created_time, shape.created_at)
+        # The push may be late, and more of the order told by then.
+        if not record.filled:
+            record.is_doubtful = first_sight.may_be_told(moment or created)
+            return True
+        record.is_doubtful = is_older(moment, first_sight.doubtful_until)
         if not first_sight.is_new(created):
             self._memory.unbased.add(shape.order_id, shape.id)
             return True
@@ -229,8 +229,9 @@ class Pushes:
 
     def _fill_v1(self, shape: V1Fill, _: int) -> Told | bool:
         first_sight = self._memory.first_sight
-        if first_sight.known is _RUNNING and is_older(shape.fill_time, first_sight.since):
-            return _REPEAT  # the baseline has it
+        began = first_sight.began if first_sight.known is _ALL else first_sight.since
+        if shape.fill_time < began and is_older(shape.fill_time, began):
+            return _REPEAT  # it was filled before the account was listened to
         key = shape.master_order_id, shape.order_id
         record = self._latest.get(key)
         if record is None:
@@ -242,7 +243,9 @@ class Pushes:
         at = shape.fill_time or shape.timestamp
         if not add_push(record, (shape.filled_qty, shape.fill_price, at)):
             return _REPEAT
-        return _REPEAT if record.is_doubtful and first_sight.may_be_told(at) else True
+        if record.is_doubtful and (first_sight.may_be_told(at) or first_sight.may_be_old(at)):
+            return _REPEAT
+        return True
 
     def _state(
         self,
@@ -291,7 +294,17 @@ class Pushes:
             return _REPEAT if isinstance(record, ChildRecord) and record.read_at else None
         if is_later(moment, record.moment) or record.is_untold:
             return None
-        return _REPEAT if memory.is_same(record, shape, memory.texts.get(number)) else None
+        text = memory.texts.get(number)
+        return _REPEAT if memory.is_same(record, shape, text, moment) else None
+
+
+def _is_before_amendment(record: ChildRecord, shape: V2Order, moment: int) -> bool:
+    """Whether an order was so before it got its present id at the exchange: less was filled, at an
+    earlier time.  That its fills began anew and the venue's clock was set back is less likely."""
+    created = shape.order_created_time
+    filled = magnitude(shape.filled_quantity)
+    is_less = filled is not None and filled < record.most
+    return is_less and is_older(moment, record.moment) and created == record.figures[4] != ""
 
 
 def _is_overtaken_by_rest(record: ChildRecord, moment: int) -> bool:

@@ -181,7 +181,7 @@ class Readings:
             is_settled = max(record.pushed, record.read) < reading.settled
             if is_older(moment, record.moment) and not is_settled:
                 return False
-            is_same = not is_amended and self._memory.is_same(record, shape, text)
+            is_same = not is_amended and self._memory.is_same(record, shape, text, moment)
             if is_same and (is_final or not is_later(moment, record.moment)):
                 return False
         record.status, record.is_final = shape.status, is_final
@@ -201,10 +201,13 @@ class Readings:
     ) -> bool:
         """Whether REST tells of an order that is not known because something happened to it.
 
-        Of one that has ended, and does not say when it changed, only its creation can say so.
+        Of one that has ended, and does not say when it changed, only its creation can say so; where
+        memory is lost, it may have happened, and is told with a mark.
         """
         if reading.is_baseline or not record.is_final:
             return True
         if record.moment:
             return not is_from_before
-        return bool(reading.since) and self._memory.first_sight.is_since(created, reading.since)
+        first_sight = self._memory.first_sight
+        may_be_told = first_sight.may_be_told(created) and first_sight.is_new(created)
+        return bool(reading.since) and (may_be_told or first_sight.is_since(created, reading.since))

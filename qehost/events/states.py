@@ -19,6 +19,7 @@ __all__ = [
     "FINAL",
     "differ",
     "is_another_time",
+    "is_exactly_later",
     "is_later",
     "is_older",
     "was_overtaken",
@@ -60,6 +61,11 @@ def is_older(moment: int, than: int) -> bool:
 def is_later(moment: int, than: int) -> bool:
     """Whether it is certainly after another's, however exact either is."""
     return bool(moment and than) and moment >= than + _COARSEST
+
+
+def is_exactly_later(moment: int, than: int) -> bool:
+    """Whether it is after another's, if both are as exact as the other one looks."""
+    return moment > than and than % _COARSEST != 0
 
 
 def was_overtaken(moment: int, by: int) -> bool:

@@ -16,7 +16,7 @@ from qehost.config.settings import ConnectionSettings
 from qehost.connection.background import BackgroundCalls
 from qehost.connection.beginning import Beginning
 from qehost.connection.catch_up import ReadResult, Window
-from qehost.connection.recovery import SECOND_LOOK, Recovery
+from qehost.connection.recovery import LONGEST_SECOND_LOOK, SECOND_LOOK, Recovery
 from qehost.events.codec import Record, expand
 from qehost.events.pipeline import Pipeline
 from qehost.messages import AnyEvent
@@ -119,10 +119,15 @@ def test_open_orders_that_rest_does_not_list_are_named_when_they_are_not_there_l
     assert "master order gone;" in str(error)
 
 
+@pytest.mark.parametrize("gap", [1, 86_400, LONGEST_SECOND_LOOK + 100_000])
 def test_what_the_second_look_is_to_read_is_still_to_be_read_until_then(
-    venue: Venue, monkeypatch: pytest.MonkeyPatch
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, gap: int
 ) -> None:
-    """So the next process reads it, where this one ends before, and the next connection."""
+    """So the next process reads it, where this one ends before, and the next connection.
+
+    It reads the gap again: one that a clock made long may have been one of a moment, in which REST
+    was behind.
+    """
     api = API(venue.api_key, venue.api_secret, venue.rest_url)
     background, pipeline = BackgroundCalls(), Pipeline("main")
     windows: list[Window] = []
@@ -146,20 +151,22 @@ def test_what_the_second_look_is_to_read_is_still_to_be_read_until_then(
             if select.select([background], [], [], 0.05)[0]:
                 background.collect()
 
-    heard = time.time_ns()
-    opened, heard_again = heard + 100, heard + 200
+    opened = time.time_ns()
+    heard = opened - gap * 10**9
+    again = opened - min(gap, LONGEST_SECOND_LOOK) * 10**9
     recovery.opened(heard, 1_000.0, opened)
     assert recovery.unread_since == heard
     look(1_000.0)
-    assert recovery.unread_since == opened
+    assert recovery.unread_since == again
     recovery.closed(1_000.0)
-    assert recovery.unread_since == opened
-    recovery.opened(heard_again, 1_001.0, heard + 300)
+    assert recovery.unread_since == again
+    recovery.opened(opened + 200, 1_001.0, opened + 300)
     look(1_001.0)
-    assert (windows[-1].since, recovery.unread_since) == (opened, opened)
+    assert (windows[-1].since, recovery.unread_since) == (again, again)
     look(1_001.0 + SECOND_LOOK)
-    assert (windows[-1].since, recovery.unread_since) == (opened, 0)
+    assert (windows[-1].since, recovery.unread_since) == (again, 0)
     api.close()
+
     background.close()
 
 

@@ -239,6 +239,30 @@ def test_a_late_state_of_an_earlier_order_is_none_of_the_one_that_has_its_id_now
     assert account.push(late) == ["stale PLACED 38"]
 
 
+def test_a_late_repeat_of_an_earlier_order_is_none_of_the_one_that_has_its_id_now() -> None:
+    account = Account()
+    first = child("FILLED", 6, at(2), orderId="A", orderCreatedTime=at(1))
+    account.push(first)
+    anew = child("FILLED", 150, at(100), orderId="B", orderCreatedTime=at(100))
+    assert account.push(anew) == ["FILLED 150", "fill 150"]
+    assert account.push(first) == ["FILLED 6"]
+    assert account.read(anew) == []
+
+
+def test_a_late_state_of_an_earlier_master_order_is_stale_though_a_clock_was_set_back() -> None:
+    account = Account()
+    account.push(master("COMPLETED", 154, at(86_400), createdAt=at(86_400)))
+    account.push(master("COMPLETED", 100, at(30), createdAt=at(30)))
+    late = master("PROCESSING", 154, at(86_400), createdAt=at(86_400))
+    assert account.push(late) == ["stale master PROCESSING"]
+
+
+def test_less_at_an_earlier_time_with_another_id_is_from_before_an_amendment() -> None:
+    account = Account()
+    account.push(child("CANCELLED", 77, at(3_600), orderId="B"))
+    assert account.push(child("PLACED", 0, at(5), orderId="A")) == ["stale PLACED 0"]
+
+
 @pytest.mark.parametrize("time", ["", at(2)])
 def test_less_with_an_unknown_id_may_be_from_before_an_amendment_and_its_fill_is_marked(
     time: str,

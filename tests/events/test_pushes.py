@@ -276,6 +276,34 @@ def test_a_v1_push_of_a_fill_that_the_baseline_has_is_marked() -> None:
     assert account.read(child("PLACED", 60, at(11))) == ["catch_up PLACED 60"]
 
 
+@pytest.mark.parametrize("known", [Known.NONE, Known.RUNNING])
+def test_a_v1_push_of_what_was_filled_before_the_account_was_listened_to_is_marked(
+    known: Known,
+) -> None:
+    account = Account()
+    account.pipeline.listens(epoch_ms(10) * 10**6, known)
+    old = v1_order("FILLED", 1, 4), v1_fill(1, 4)
+    assert account.push(*old) == ["FILLED 1", "redelivered fill 1"]
+    # After a restart as well, and by a clock that was set back.
+    later = Account()
+    later.pipeline.adopt(account.pipeline.known_orders())
+    later.pipeline.listens(epoch_ms(20) * 10**6, Known.ALL)
+    other = {"order_id": "x-2"}
+    assert later.push({**v1_fill(1, 4), **other}) == ["redelivered fill 1"]
+    assert later.push({**v1_fill(1, 12), **other}) == ["fill 1"]
+
+
+def test_a_slow_baseline_that_the_stream_has_overtaken_is_not_where_v1_s_fills_begin() -> None:
+    account = Account()
+    account.pipeline.listens(epoch_ms(10) * 10**6, Known.NONE)
+    asked = account.ask()
+    account.push(v1_order("PLACED", 95, 14), v1_fill(23, 14))
+    assert account.read(child("PLACED", 72, at(3)), asked=asked, is_baseline=True) == []
+    assert account.read(child("PLACED", 95, at(14))) == ["gap"]
+    account.push(v1_order("PLACED", 99, 15), v1_fill(4, 15))
+    assert account.read(child("PLACED", 99, at(15))) == []
+
+
 # --- what REST told of an order without a time ----------------------------------------------------
 
 
@@ -332,6 +360,15 @@ def test_after_a_doubtful_time_a_v1_fill_of_that_time_is_marked_and_a_later_one_
     told = account.push(*((fill, order) if is_first else (order, fill)))
     assert sorted(told) == ["PLACED 40", "redelivered fill 40"]
     assert account.push(v1_order("PLACED", 60, 40), v1_fill(20, 40))[-1] == "fill 20"
+
+
+def test_after_a_doubtful_time_a_push_that_is_late_leaves_what_follows_in_doubt() -> None:
+    account = Account()
+    account.pipeline.doubt(epoch_ms(30) * 10**6)
+    late = child("PLACED", 17, at(20), orderCreatedTime=at(20))
+    assert account.push(late) == ["PLACED 17", "redelivered fill 17"]
+    told = account.read(child("PLACED", 152, at(28), orderCreatedTime=at(20)))
+    assert told == ["catch_up redelivered PLACED 152", "redelivered fill 135"]
 
 
 def test_after_a_doubtful_time_what_may_have_been_told_is_marked_once() -> None:

@@ -298,6 +298,35 @@ def test_a_state_is_news_whatever_its_time_where_rest_is_not_behind_what_is_know
     assert len(restarted.read(*running)) == 2
 
 
+def test_what_ended_at_no_known_time_is_told_with_a_mark_where_memory_is_lost() -> None:
+    account = Account()
+    account.pipeline.listens(epoch_ms(10) * 10**6, Known.ALL)
+    account.pipeline.doubt(epoch_ms(30) * 10**6)
+    ended = master("COMPLETED", 0, "", createdAt=at(20))
+    assert account.read(ended, since=25) == ["catch_up redelivered master COMPLETED"]
+    assert account.read(ended, since=25) == []
+    later = master("COMPLETED", 0, "", masterOrderId="m-2", createdAt=at(40))
+    assert account.read(later, since=50) == []
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_state_whose_text_is_lost_is_news_at_an_exactly_later_time_or_in_doubt(
+    is_lost: bool,
+) -> None:
+    account = Account()
+    account.push(master("NEW", 0, at(1.5)), child("PLACED", 0, at(1.5)))
+    restarted = Account()
+    restarted.pipeline.adopt(account.pipeline.known_orders())
+    same = master("NEW", 0, at(1.5)), child("PLACED", 0, at(1.5))
+    if is_lost:
+        restarted.pipeline.doubt(epoch_ms(30) * 10**6)
+        told = ["catch_up redelivered PLACED 0", "catch_up redelivered master NEW"]
+        assert sorted(restarted.read(*same)) == told
+    assert restarted.read(*same) == []
+    changed = master("NEW", 0, at(1.7), totalQuantity="9"), child("PLACED", 0, at(1.7), price="9")
+    assert sorted(restarted.read(*changed)) == ["catch_up PLACED 0", "catch_up master NEW"]
+
+
 def test_a_doubt_outlives_another_restart() -> None:
     account = Account()
     account.push(child("PLACED", 40, at(1)))

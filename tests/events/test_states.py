@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from qehost.events.states import FINAL, differ, is_another_time, is_later, is_older
+from qehost.events.states import (
+    FINAL,
+    differ,
+    is_another_time,
+    is_exactly_later,
+    is_later,
+    is_older,
+)
 
 WHOLE, FINE = 1_783_072_001_000, 1_783_072_001_250
 
@@ -32,6 +39,23 @@ def test_rest_is_older_only_where_that_is_certain(moment: int, than: int, older:
 )
 def test_it_is_later_only_where_that_is_certain(moment: int, than: int, later: bool) -> None:
     assert is_later(moment, than) is later
+
+
+@pytest.mark.parametrize(
+    ("moment", "than", "later"),
+    [
+        (FINE + 1, FINE, True),
+        (FINE, FINE, False),
+        (FINE, FINE + 1, False),
+        (FINE, WHOLE, False),  # that may have been written less exactly
+        (0, FINE, False),
+        (FINE, 0, False),
+    ],
+)
+def test_it_is_exactly_later_where_the_other_time_is_exact(
+    moment: int, than: int, later: bool
+) -> None:
+    assert is_exactly_later(moment, than) is later
 
 
 def test_two_times_in_one_second_may_be_one() -> None:

@@ -382,11 +382,23 @@ class _Judge:
                 return
             if self._seems_amended(order, said) or self._is_quantity_unknown(said, last):
                 return
+            if self._is_told_of_a_former_one(order, events):
+                return
             yield Finding(
                 "last state" if last.is_final else "last open state",
                 order.id,
                 f"told {_words(said)}, is {_words(last)}",
             )
+
+    def _is_told_of_a_former_one(self, order: Order, events: list[_Shown]) -> bool:
+        """Whether its end came when another order had its id: then it is told as stale."""
+        is_former = any(
+            other.id == order.id and other.created > order.created for other in self.story.orders
+        )
+        return is_former and any(
+            each.is_stale and any(seen.state is order.states[-1] for seen in each.seen)
+            for each in events
+        )
 
     def _is_same(self, order: Order, a: State, b: State) -> bool:
         """Whether they differ in nothing that a message shows."""
