@@ -41,11 +41,13 @@ class BaselineResult(NamedTuple):
     """The JSON texts of the venue's V2 objects.  `not_read` are the running master orders whose
     child orders were not all read.
 
-    `asked_at` is the venue's time in epoch s, by a clock that was corrected by `jumped` until then.
+    `asked_at` is the venue's time in epoch s, by a clock that was corrected by `jumped` until then
+    and may be wrong by `inexact`.
     """
 
     asked_at: float
     jumped: float
+    inexact: float
     master_orders: list[str]
     orders: list[str]
     not_read: list[str]
@@ -60,7 +62,7 @@ def read_baseline(api: API) -> BaselineResult:
     # Where that fails, so will the lists.
     with contextlib.suppress(Error):
         clock.measure()
-    asked_at, jumped = clock.now(), clock.jumped
+    asked_at, jumped, inexact = clock.now(), clock.jumped, clock.inexact
     left = MOST_PAGES
     texts: list[str] = []
     running: list[str] = []
@@ -87,7 +89,7 @@ def read_baseline(api: API) -> BaselineResult:
                     break
         except IncompleteList:
             not_read.append(master_id)
-    return BaselineResult(asked_at, jumped, texts, orders, not_read)
+    return BaselineResult(asked_at, jumped, inexact, texts, orders, not_read)
 
 
 class Baseline:
@@ -108,7 +110,8 @@ class Baseline:
         self.asked_at = 0
         """Plugins know how the orders stood at this time of the venue, epoch ns; 0: they don't."""
         self.inexact_by = 0
-        """ns by which it may have been later: what is known of the venue's clock was corrected."""
+        """ns by which it may have been later: the venue's clock is only known so exactly, or what
+        is known of it was corrected."""
         self._api = api
         self._pipeline = pipeline
         self._emit = emit
@@ -175,7 +178,7 @@ class Baseline:
             log.warning("%s", text)
 
     def _done(self, found: BaselineResult) -> None:
-        off_by = self._api.venue_clock.jumped - found.jumped
+        off_by = self._api.venue_clock.jumped - found.jumped + found.inexact
         self.asked_at = int((found.asked_at - off_by) * 1e9)
         self.inexact_by = int(2 * off_by * 1e9)
         if found.not_read:

@@ -192,9 +192,10 @@ class Pushes:
         record = self._masters.find(shape.master_order_id)
         if not record.is_known:
             record.is_known = True
-        if record.v1_quantity != shape.qty:
+        told = self._state(record, shape, record.cumulative, shape.timestamp, number)
+        if not (isinstance(told, Told) and told.is_stale):
             record.v1_quantity = shape.qty
-        return self._state(record, shape, record.cumulative, shape.timestamp, number)
+        return told
 
     def _child_v1(self, shape: V1Order, number: int) -> Told | bool:
         key = shape.master_order_id, shape.order_id

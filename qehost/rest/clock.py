@@ -58,6 +58,8 @@ class VenueClock:
         """Seconds by which the venue's own clock was set back, in all steps together."""
         self.was_ahead = 0.0
         """Seconds by which the venue's clock was ahead of what was expected of it."""
+        self.inexact = 0.0
+        """Seconds by which `now` may be wrong, earlier or later, as it was measured last."""
         self._expected: float | None = None  # the first offset
 
     def expect(self, offset: float) -> None:
@@ -137,6 +139,7 @@ class VenueClock:
             self.set_back += less if less >= STEP else 0.0
             self.was_ahead = -less if less <= -STEP else 0.0
         self._measured = venue, at
+        self.inexact = round_trip / 2
         self._measure_at = at + MEASURE_EVERY
         self._has_failed = False
         clock = self._clock()

@@ -123,6 +123,17 @@ def test_it_is_told_as_states_with_an_origin_of_its_own() -> None:
     assert bench.errors == []
 
 
+def test_it_may_have_been_asked_earlier_by_as_much_as_the_venue_s_clock_is_inexact() -> None:
+    """What ended just after it was asked must not be taken for something from before."""
+    api = FakeAPI(1, {"m0": ["PLACED"]})
+    api.venue_clock.inexact = 7.0
+    api.venue_clock.measure = lambda: None  # type: ignore[method-assign]
+    bench = Bench(api)
+    bench.run()
+    assert bench.baseline.asked_at / 1e9 == pytest.approx(NOW - 7)
+    assert bench.baseline.inexact_by == 14 * 10**9
+
+
 @pytest.mark.parametrize("failure", [TransportError("no answer"), RuntimeError("key=secret")])
 @pytest.mark.parametrize("is_open", [False, True])
 def test_it_is_read_again_and_a_failure_is_told_where_the_stream_is_open(

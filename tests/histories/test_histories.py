@@ -106,6 +106,8 @@ FOUND = (
     107_025,
     # what was so before an order was amended, or V1 filled before it was listened to, a minute late
     *(108_520, 122_407),
+    # of V1, a late push of an order that had ended with another quantity
+    223_759,
     # a quantity that was changed around a lost end of the journal
     *(109_994, 127_314),
 )

@@ -55,6 +55,20 @@ def test_the_venue_s_time_is_known_of_earlier_moments_too(clocks: Clocks) -> Non
     assert clocks.clock.at(then) == pytest.approx(venue)
 
 
+def test_it_is_known_how_inexact_the_venue_s_time_is(
+    clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_answer() -> int:
+        venue = clocks.read()
+        clocks.pass_(0.3)
+        return venue
+
+    monkeypatch.setattr(clocks.clock, "_read", slow_answer)
+    clocks.measured()
+    assert clocks.clock.now() - clocks.venue == pytest.approx(-0.15)
+    assert clocks.clock.inexact == pytest.approx(0.15)
+
+
 def test_only_the_venue_can_set_its_clock_back(clocks: Clocks) -> None:
     clocks.machine += 90
     clocks.measured()
