@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import select
 import selectors
 import threading
@@ -298,14 +299,16 @@ def test_text_heartbeats(venue, desk):
     ],
 )
 def test_a_refusal_is_told_with_its_reason_and_tried_again(fault, code, words, venue, desk):
-    # Beside the listen key, the baseline is asked for.
-    venue.inject(fault, 8 if "rest" in fault else 1)
+    # Beside the listen key, the baseline is asked for, and each more than once.
+    venue.inject(fault, 10_000 if "rest" in fault else 1)
     one = desk(connect_timeout=4)
     one.until(lambda: one.errors(code))
     assert words in one.errors(code)[0]
+    if "rest" in fault:
+        venue.withdraw(fault)
     if fault != "rest-401":  # which keeps its pace slow
         one.connected()
-        assert one.of("connected")[0].message.attempt == (1 if "rest" in fault else 2)
+        assert one.of("connected")[0].message.attempt >= (1 if "rest" in fault else 2)
 
 
 def test_a_wrong_address_is_not_hammered(venue, desk):
@@ -349,11 +352,12 @@ def test_a_connection_that_hangs_does_not_delay_giving_up(venue, desk):
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_key_is_renewed_without_a_disconnect_a_loss_or_a_repetition(strict, desk):
-    faults = ["expire-key=10s"] if strict else ["expire-key=10s", "keep-old"]
-    with Venue(faults=faults) as venue:
+    with Venue(faults=[] if strict else ["keep-old"]) as venue:
         one = desk(venue=venue)
         one.connected()
         venue.rate = 200
+        one.until(lambda: len(venue.sent) > 100)
+        renew(one)
         made = lambda: [r for r in venue.requests if r.path.endswith("/listen-key")]  # noqa: E731
         one.until(lambda: len(made()) >= 2)
         one.until(lambda: len([r for r in venue.requests if r.status == 101]) >= 2)
@@ -367,8 +371,15 @@ def test_a_key_is_renewed_without_a_disconnect_a_loss_or_a_repetition(strict, de
         one.close()
 
 
+def renew(one: Desk) -> None:
+    """Now: what is renewed because it ends soon is too late where the machine stands still."""
+    keys = one.client.machine.keys
+    keys._renew_at = keys._not_before = 0.0
+
+
 def test_a_key_whose_end_is_told_in_milliseconds_is_renewed_as_well(desk):
-    with Venue(faults=["expire-key=3s", "expire-at-ms"]) as venue:
+    # At half of it: so long may a machine stand still.
+    with Venue(faults=["expire-key=20s", "expire-at-ms"]) as venue:
         one = desk(venue=venue)
         one.until(lambda: keys_made(venue) >= 2)
         one.until(lambda: one.client.machine.state is State.UP and not one.background.running)
@@ -378,12 +389,13 @@ def test_a_key_whose_end_is_told_in_milliseconds_is_renewed_as_well(desk):
 
 def test_what_lies_on_the_old_connection_is_told_before_what_the_new_one_brings(desk, monkeypatch):
     monkeypatch.setattr(stream_client, "DRAIN_TIME", PATIENCE)
-    with Venue(faults=["expire-key=3s", "keep-old"]) as venue:
+    with Venue(faults=["keep-old"]) as venue:
         one, gate = desk(venue=venue), threading.Event()
         one.connected()
         [old] = venue.connections
         old.then(gate.wait)
         old.send(text_frame(b'{"type":"status","messageId":"1","data":"older"}'))
+        renew(one)
         one.until(lambda: one.client.machine.state is State.DRAINING)
         # The old one does not count any more as soon as the venue has read our close frame.
         [new] = one.until(lambda: [each for each in venue.connections if each is not old])
@@ -403,7 +415,7 @@ def test_no_renewal_of_134_ends_with_an_older_state_as_the_last_one_heard(strict
         one.connected()
         keys, machine = one.client.machine.keys, one.client.machine
         for made in range(2, 136):
-            keys._renew_at = keys._not_before = 0.0
+            renew(one)
 
             def is_renewed(made: int = made) -> bool:
                 if len(venue.sent) < made * 10:
@@ -439,25 +451,27 @@ def test_what_happened_since_a_new_key_was_made_is_read_though_the_old_connectio
     desk, monkeypatch
 ):
     """A venue that ends the old key and leaves its connection open, where pings are answered."""
-    monkeypatch.setattr(window_reader, "OVERLAP", 0.3)  # for what the clocks differ
-    with Venue(faults=["expire-key=3s", "keep-old"]) as venue:
+    monkeypatch.setattr(window_reader, "OVERLAP", 1.0)  # for what the clocks differ
+    with Venue(faults=["keep-old"]) as venue:
         one = desk(venue=venue, ping_interval=0.05)
         one.connected()
-        venue.inject("handshake-500", 9)
+        venue.inject("handshake-500", 15)
+        renew(one)
         one.until(lambda: keys_made(venue) == 2)
         venue.step(5, push=False)
-        one.until(lambda: len(one.errors("handshake")) == 9)
+        one.until(lambda: len(one.errors("handshake")) == 15)
         one.until(one.has_all)
         one.check_once()
         one.close()
 
 
 def test_a_renewal_that_fails_keeps_the_stream_and_is_told_each_time(desk):
-    with Venue(faults=["expire-key=3s"]) as venue:
+    with Venue() as venue:
         one = desk(venue=venue)
         one.connected()
         one.settled()
         venue.inject("rest-500", 1)
+        renew(one)
         one.until(lambda: one.errors("listen_key"))
         assert "could not be renewed; the old one is good for" in one.errors()[0]
         one.until(lambda: len([r for r in venue.requests if r.status == 101]) >= 2)
@@ -465,10 +479,11 @@ def test_a_renewal_that_fails_keeps_the_stream_and_is_told_each_time(desk):
 
 
 def test_the_end_of_the_old_connection_is_told_if_no_new_one_follows(desk):
-    with Venue(faults=["expire-key=3s"]) as venue:
+    with Venue() as venue:
         one = desk(venue=venue)
         one.connected()
         venue.inject("handshake-500", 1)
+        renew(one)
         one.until(lambda: one.of("disconnected"))
         one.connected(2)
         assert one.of("disconnected")[0].message.code == 1008
@@ -653,7 +668,7 @@ def test_what_happened_between_the_baseline_and_the_opening_is_caught_up(venue, 
 def test_a_venue_whose_lists_do_not_answer_gets_its_stream_opened_and_the_baseline_read_later(
     venue, desk, monkeypatch
 ):
-    monkeypatch.setattr(stream_client, "BASELINE_WITHIN", 0.5)
+    monkeypatch.setattr(stream_client, "BASELINE_WITHIN", 5.0)
     gate = threading.Event()
     read = baseline.read_baseline
     failing = [TransportError("no answer")]
@@ -846,7 +861,9 @@ def test_a_clock_that_is_off_is_measured_and_applied(offset, desk, caplog):
         one.connected(2)
         one.until(one.has_all)
         one.check_once()
-        assert "this machine's clock is 90.0 s" in caplog.text
+        # As exactly as half of a round trip, which may take long.
+        side = "behind" if offset[0] == "+" else "ahead of"
+        assert re.search(rf"this machine's clock is [89]\d\.\d s {side}", caplog.text)
         one.close()
 
 
@@ -895,13 +912,13 @@ def test_old_orders_that_change_in_a_gap_are_read_whatever_the_venue_filters_by(
     # What was created before the gap is older than what the lists reach back to.
     for name in ("ORDER_LIFE", "MASTER_ORDER_LIFE"):
         monkeypatch.setattr(window_reader, name, 0.0)
-    monkeypatch.setattr(window_reader, "OVERLAP", 0.3)  # for what the clocks differ
+    monkeypatch.setattr(window_reader, "OVERLAP", 1.0)  # for what the clocks differ
     with Venue(seed=3, time_filter=time_filter) as venue:
         one = desk(venue=venue, ping_interval=0.05)
         one.connected()
         venue.step(40)
         one.until(one.has_all)
-        one.run_for(0.6)
+        one.run_for(1.5)
         venue.drop()
         one.until(lambda: one.of("disconnected"))
         venue.step(60, push=False)
@@ -1056,14 +1073,15 @@ def test_a_mute_stream_is_cycled_when_rest_knows_more(venue, desk):
 
 
 def test_a_stream_that_is_only_slower_than_rest_is_kept(venue, desk):
-    one = desk(mute_after=0.1, pong_timeout=4)
+    # For so long it may be slower.
+    one = desk(mute_after=0.1, pong_timeout=10)
     one.connected()
     read_after_the_opening(one)
     updates = venue.step(10, push=False)
     one.until(lambda: one.of("order"))
     for update in updates:
         venue.publish(update)
-    one.run_for(4.5)
+    one.run_for(10.5)
     assert not one.of("disconnected")
     one.check_once()
 

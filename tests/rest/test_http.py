@@ -32,13 +32,13 @@ def caught(call, *arguments, **options):
 @pytest.mark.parametrize("failure", ["hang", "dribble"])
 def test_the_deadline_holds_for_the_whole_of_a_call(venue, failure):
     api = API(KEY, SECRET, venue.url, timeout=(0.2, 0.2), retries=Retries(attempts=1))
-    venue.answers = [failure]
+    venue.answers = [failure]  # for a minute
     started = time.monotonic()
     error = caught(api.query, "/x")
     assert isinstance(error, TransportError)
     assert "within 0.4 s" in str(error)
     assert error.address == venue.url + "/x"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 def test_an_answer_that_is_too_long_is_not_read_to_its_end(venue):
@@ -48,10 +48,11 @@ def test_an_answer_that_is_too_long_is_not_read_to_its_end(venue):
 
 
 def test_nobody_there_is_a_transport_error(venue):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    api = API(base_url=f"http://127.0.0.1:{port}", retries=Retries(attempts=1))
-    error = caught(api.ping)
+    with socket.socket() as kept:  # so that nobody else begins to listen there
+        kept.bind(("127.0.0.1", 0))
+        port = kept.getsockname()[1]
+        api = API(base_url=f"http://127.0.0.1:{port}", retries=Retries(attempts=1))
+        error = caught(api.ping)
     assert isinstance(error, TransportError)
     assert f"127.0.0.1:{port}" in str(error)
     assert "refused" in str(error)

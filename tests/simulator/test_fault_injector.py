@@ -68,14 +68,16 @@ def test_hang(venue: Venue, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("offset", ["+90s", "-90s"])
-def test_clock(venue: Venue, client: Any, offset: str) -> None:
+def test_clock(start_venue: StartVenue, client_of: Any, offset: str) -> None:
+    venue = start_venue(clock=lambda: 1_800_000_000.0)
+    client = client_of(venue)
     here = venue.now_ms()
 
     venue.inject(f"clock={offset}")
 
     time_there = client.pool.request("GET", venue.rest_url + "/timestamp").json()
     there = int(time_there["message"]["serverTimeMilli"])
-    assert abs(there - here - int(offset[:-1]) * 1000) < 30_000
+    assert there - here == int(offset[:-1]) * 1000
     status, refusal = client.call("GET", MASTERS, timestamp=here)
     assert (status, refusal["reason"].partition("_")[0]) == (401, "TIMESTAMP")
     client.ok("GET", MASTERS, {"timestamp": there})
@@ -208,12 +210,12 @@ def test_a_delayed_call_is_carried_out_after_its_connection_has_ended(
     order = _processing(venue)
 
     venue.inject("rest-delayed")
+    begun = time.monotonic()
     with pytest.raises(urllib3.exceptions.ProtocolError):
         client.call("PUT", f"{MASTERS}/{order}/pause")
-    ended = time.monotonic()
 
     wait_for(lambda: client.ok("GET", f"{MASTERS}/{order}")["masterOrder"]["status"] == "PAUSED")
-    assert time.monotonic() - ended > 0.5
+    assert time.monotonic() - begun > 0.9
 
 
 def test_a_late_answer_is_that_of_a_call_that_was_carried_out(venue: Venue, client: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import websocket
 from streams import drain
-from waiting import PATIENCE
+from waiting import PATIENCE, wait_for
 
 from qehost.messages import OrderDetail
 from qehost.simulator import Venue
@@ -84,7 +84,8 @@ def test_a_venue_that_stops_leaves_nothing_behind(connect: Connect) -> None:
         with pytest.raises(TimeoutError):
             venue.wait_connected(2, timeout=0.01)
 
-    assert set(threading.enumerate()) <= before
+    # Its thread may have said that it is through, and not be.
+    wait_for(lambda: set(threading.enumerate()) <= before, "the threads to end")
     with pytest.raises((OSError, websocket.WebSocketException)):
         drain(stream)
     with pytest.raises(OSError, match="refused"):
