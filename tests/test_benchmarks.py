@@ -58,7 +58,7 @@ def test_one_command_measures_everything(tmp_path: Path) -> None:
         [sys.executable, str(BENCHMARKS), *SMALL, "--json", str(file)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
     )
     assert ended.returncode == 0, ended.stderr
     written = file.read_text(encoding="utf-8")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import runpy
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,17 @@ def test_the_environment_min_tests_exactly_the_lower_bounds(
     assert isinstance(dependencies, list)
     pins = tox["testenv:min"]["deps"].split()
     assert bounds(pins, "==") == bounds(dependencies, ">=")
+
+
+def test_the_lower_bounds_are_what_is_installed_there(project: dict[str, object]) -> None:
+    """What the tests need must not have brought newer ones."""
+    dependencies = project["dependencies"]
+    assert isinstance(dependencies, list)
+    for name, bound in bounds(dependencies, ">=").items():
+        [(_, installed)] = bounds([f"{name}=={version(name)}"], "==").items()
+        assert installed >= bound
+        if os.environ.get("TOX_ENV_NAME") == "min":
+            assert installed == bound, name
 
 
 def test_every_python_of_the_classifiers_is_tested(
