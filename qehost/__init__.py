@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qehost.cli.plugin_command import plugin_command, plugin_folder
     from qehost.cli.units import TIME
+    from qehost.config.durations import parse_duration
     from qehost.errors import (
         APIError,
         ClientError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
     from qehost.hookspecs import Context, hookimpl
     from qehost.messages import (
+        FINAL_STATUSES,
         BaseThirdPartyMessage,
         ClientMessageType,
         ClientPushMessage,
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API",
+    "FINAL_STATUSES",
     "MASTER_ORDER_STATUSES_V2",
     "PAGE_SIZE_MAX",
     "TIME",
@@ -152,6 +155,7 @@ __all__ = [
     "WebSocketService",
     "WebsocketClientError",
     "hookimpl",
+    "parse_duration",
     "plugin_command",
     "plugin_folder",
 ]
@@ -164,6 +168,7 @@ _HOMES = {
     "WebSocketService": "qehost.service.client",
     "hookimpl": "qehost.hookspecs",
     "TIME": "qehost.cli.units",
+    "parse_duration": "qehost.config.durations",
     "plugin_command": "qehost.cli.plugin_command",
     "plugin_folder": "qehost.cli.plugin_command",
 }

@@ -29,6 +29,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 __all__ = [
+    "FINAL_STATUSES",
     "AnyEvent",
     "BaseThirdPartyMessage",
     "ClientMessageType",
@@ -55,6 +56,17 @@ __all__ = [
     "ThirdPartyMessageType",
     "UnknownEvent",
 ]
+
+
+FINAL_STATUSES = frozenset(
+    form(status)
+    for status in (
+        *("FILLED", "CANCELLED", "CANCELED", "REJECTED", "EXPIRED"),
+        *("COMPLETED", "COMPLETED_WITHTAIL"),
+    )
+    for form in (str.upper, str.lower, str.capitalize)
+)
+"""Statuses of master and child orders after which an order does not go on, as venues write them."""
 
 
 class ClientMessageType(Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["DURATION_PATTERN", "MAX_SECONDS", "parse_duration"]
 
@@ -14,8 +15,12 @@ MAX_SECONDS = 3e9
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
+@lru_cache  # plugins ask for what their settings say at each event
 def parse_duration(text: str) -> float:
-    """The duration in seconds, at most `MAX_SECONDS`.  Raises ValueError for any other text."""
+    """A duration such as `90s`, `15m`, `12h` or `7d` in seconds, at most 3e9.
+
+    Raises ValueError for any other text.
+    """
     if not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(f"{text!r} is no duration: write 90s, 15m, 12h or 7d")
     return min(float(text[:-1]) * SECONDS[text[-1]], MAX_SECONDS)

@@ -12,6 +12,7 @@ from decimal import Decimal, DecimalException
 import msgspec
 
 from qehost.events.wire import lenient
+from qehost.messages import FINAL_STATUSES
 
 __all__ = [
     "CANCELLED",
@@ -26,14 +27,8 @@ __all__ = [
 ]
 
 
-def _in_any_case(*statuses: str) -> frozenset[str]:
-    forms = (str.upper, str.lower, str.capitalize)
-    return frozenset(form(status) for status in statuses for form in forms)
-
-
-CANCELLED = _in_any_case("CANCELLED", "CANCELED")
-FINAL = CANCELLED | _in_any_case("FILLED", "REJECTED", "EXPIRED", "COMPLETED", "COMPLETED_WITHTAIL")
-"""Statuses of master and child orders after which an order does not go on."""
+FINAL = FINAL_STATUSES
+CANCELLED = frozenset(each for each in FINAL_STATUSES if each.upper().startswith("CANCEL"))
 
 CLOCKS_APART = 60_000
 """Milliseconds by which a time of an order, which may be its exchange's, may differ from the

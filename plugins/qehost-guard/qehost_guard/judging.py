@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from qehost.messages import MasterOrderDetail
+from qehost import FINAL_STATUSES, MasterOrderDetail
 
 from qehost_guard.intents import How, Intent, State
 
-__all__ = ["FINISHED", "Verdict", "judge"]
-
-FINISHED = frozenset({"CANCELLED", "COMPLETED", "COMPLETED_WITHTAIL", "REJECTED", "EXPIRED"})
+__all__ = ["Verdict", "judge"]
 
 
 class Verdict(NamedTuple):
@@ -40,7 +38,7 @@ def judge(intent: Intent, order: MasterOrderDetail, *, was_paused: bool) -> Verd
         if intent.unclear and is_ours:
             return Verdict("done", "read back", text)
         return Verdict("moot", "read back", f"{text}, and not by this action")
-    if order.status in FINISHED:
+    if order.status in FINAL_STATUSES:
         return Verdict("moot", "read back", text)
     if intent.action == "pause" and intent.unclear and was_paused:
         return Verdict("done", "pushed", f"it was PAUSED, and {text} since")

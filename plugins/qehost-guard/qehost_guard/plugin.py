@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from typing import ClassVar
 
-from qehost import Context
+from qehost import Context, parse_duration
 from qehost.errors import Error
 from qehost.messages import AnyEvent
 
@@ -17,7 +17,6 @@ from qehost_guard.audit import Audit
 from qehost_guard.intents import Intent, Intents, State
 from qehost_guard.rules import Finding, Watch
 from qehost_guard.settings import Config as Settings
-from qehost_guard.settings import seconds
 from qehost_guard.switch import Switch
 
 __all__ = ["Guard"]
@@ -43,7 +42,7 @@ class Guard:
 
     def on_start(self, context: Context) -> None:
         self._context = context
-        self._watch = Watch(self._config.rules, seconds(self._config.max_age))
+        self._watch = Watch(self._config.rules, parse_duration(self._config.max_age))
         for account in context.accounts:
             for event in context.history(account):
                 self._watch.add(event)
@@ -54,7 +53,7 @@ class Guard:
             audit = opened.enter_context(closing(Audit(folder / "audit.jsonl", self._intents)))
             audit.restore()
             opened.pop_all()  # from here on they are the actor's to close
-        settle = seconds(self._config.settle)
+        settle = parse_duration(self._config.settle)
         self._actor = Actor(context, self, self._intents, audit, settle)
         self._actor.start()
         self._told_disarmed = False

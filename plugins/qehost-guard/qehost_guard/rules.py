@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
+from qehost import parse_duration
 from qehost.blotter import Blotter, Change, MasterState
 from qehost.messages import AnyEvent, FillEvent, OrderEvent
 
-from qehost_guard.settings import REJECTS, Rule, seconds
+from qehost_guard.settings import REJECTS, Rule
 
 __all__ = ["Finding", "Watch"]
 
@@ -215,7 +216,7 @@ class Watch:
     ) -> tuple[str, dict[str, str]] | None:
         name = (master.account, master.id)
         if rule.rejects is not None and rule.within is not None:
-            since = now - seconds(rule.within) * 1000
+            since = now - parse_duration(rule.within) * 1000
             count = sum(since <= at <= now for at, _ in self._rejects.get(name, ()))
             if count < rule.rejects:
                 return None
@@ -232,7 +233,7 @@ class Watch:
         if rule.down is not None:
             link = self._blotter.link(master.account)
             lasted = self._lasted(link.since, now)
-            if link.state != "down" or lasted < seconds(rule.down):
+            if link.state != "down" or lasted < parse_duration(rule.down):
                 return None
             figures = {"down": f"{lasted:.1f}", "limit": rule.down, "why": link.last_reason}
             return f"the stream is down for {lasted:.0f} s", figures
@@ -251,7 +252,7 @@ class Watch:
         if master.status != "PROCESSING" or link.state != "up":
             return None
         lasted = min(self._lasted(master.heard, now), self._lasted(link.since, now))
-        if lasted < seconds(limit):
+        if lasted < parse_duration(limit):
             return None
         return f"silent for {lasted:.0f} s", {"silent": f"{lasted:.1f}", "limit": limit}
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from decimal import Decimal
-from functools import cache
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
-from qehost import Context
+from qehost import Context, parse_duration
 from qehost.errors import Error
 
-__all__ = ["CONDITIONS", "Action", "Condition", "Config", "Rule", "seconds"]
+__all__ = ["CONDITIONS", "Action", "Condition", "Config", "Rule"]
 
 Action: TypeAlias = Literal["warn", "pause", "cancel"]
 Condition: TypeAlias = Literal[
@@ -34,15 +32,6 @@ Duration: TypeAlias = Annotated[str, Meta(pattern=r"^\d+(\.\d+)?[smhd]$")]
 
 REJECTS = 1_000
 """Rejected child orders that are kept of a master order."""
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-@cache  # the rules ask at each event, and there are few
-def seconds(text: str) -> float:
-    """`90s`, `15m`, `12h` or `1d` in seconds.  Raises ValueError for any other text."""
-    if not re.fullmatch(r"\d+(\.\d+)?[smhd]", text):
-        raise ValueError(f"{text!r} is no duration: write 90s, 15m, 12h or 1d")
-    return float(text[:-1]) * _SECONDS[text[-1]]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +72,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if (self.within is None) != (self.rejects is None):
             raise ValueError('rejects and within belong together: rejects = 3, within = "60s"')
         for each in ("within", "silent", "down"):
-            if getattr(self, each) is not None and not seconds(getattr(self, each)):
+            if getattr(self, each) is not None and not parse_duration(getattr(self, each)):
                 raise ValueError(f"{each} must be more than nothing")
         limit = getattr(self, given[0])
         if isinstance(limit, Decimal) and not limit.is_finite():
@@ -134,9 +123,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ()
 
     def __post_init__(self) -> None:
-        if not seconds(self.max_age):
+        if not parse_duration(self.max_age):
             raise ValueError("max_age must be more than nothing: nothing would ever be news")
-        if not seconds(self.settle):
+        if not parse_duration(self.settle):
             raise ValueError("settle must be more than nothing: calls would follow without a pause")
         twice = [name for name, n in Counter(r.label for r in self.rules).items() if n > 1]
         if twice:

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from time import sleep
 
-from qehost import Context
+from qehost import FINAL_STATUSES, Context, parse_duration
 from qehost.errors import Error
 from qehost.messages import (
     AnyEvent,
@@ -26,9 +26,9 @@ from qehost.messages import (
 )
 
 from qehost_notify.hours import last_time, time_of_day
-from qehost_notify.matching import ENDED, plain
+from qehost_notify.matching import plain
 from qehost_notify.message import Content
-from qehost_notify.settings import Config, Language, seconds
+from qehost_notify.settings import Config, Language
 from qehost_notify.texts import Texts
 from qehost_notify.watching import Watch
 
@@ -84,7 +84,7 @@ class Day:
             case FillEvent() if not event.redelivered:
                 self._fill(event)
             case MasterOrderEvent() if not event.stale:
-                if (status := event.message.status.upper()) in ENDED:
+                if (status := event.message.status.upper()) in FINAL_STATUSES:
                     self.ended[event.account, event.message.master_order_id] = status
             case OrderEvent() if not event.stale:
                 if event.message.status.upper() == "REJECTED":
@@ -151,7 +151,7 @@ class Digest:
         day = f"{end:%Y-%m-%d}"
         if known == day:
             return None
-        if not known or now - end.timestamp() > seconds(self._config.stale):
+        if not known or now - end.timestamp() > parse_duration(self._config.stale):
             return day, None
         if self._making != day:
             self._making = day

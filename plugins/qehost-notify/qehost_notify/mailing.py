@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterator
 from copy import deepcopy
 from datetime import tzinfo
 
+from qehost import parse_duration
+
 from qehost_notify.message import Content, Message, State
 from qehost_notify.post import Post
 from qehost_notify.services import Answer
-from qehost_notify.settings import DEFAULT_RULE, DIGEST, Config, Rule, seconds
+from qehost_notify.settings import DEFAULT_RULE, DIGEST, Config, Rule
 from qehost_notify.targets import Target
 from qehost_notify.texts import Texts
 
@@ -45,7 +47,7 @@ class Mailing:
         self._rules[DIGEST] = Rule(when=[], every="0s", targets=config.digest_targets)
         self._zone: tzinfo | None = config.zone()
         self._texts = Texts(config.lang, self._zone)
-        self._gather, self._stale = seconds(config.gather), seconds(config.stale)
+        self._gather, self._stale = parse_duration(config.gather), parse_duration(config.stale)
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._open = post.open_messages()

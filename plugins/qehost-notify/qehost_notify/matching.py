@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from qehost import FINAL_STATUSES, parse_duration
 from qehost.messages import (
     AnyEvent,
     ConnectedEvent,
@@ -16,11 +17,10 @@ from qehost.messages import (
 )
 
 from qehost_notify.notice import Notice, When
-from qehost_notify.settings import Rule, seconds
+from qehost_notify.settings import Rule
 
 __all__ = ["Matcher", "plain"]
 
-ENDED = frozenset({"COMPLETED", "COMPLETED_WITHTAIL", "CANCELLED", "REJECTED", "EXPIRED"})
 _BY_KIND: dict[str, tuple[When, ...]] = {
     "fill": ("fill",),
     "master_order": ("rejected", "finished", "master_order"),
@@ -83,7 +83,7 @@ def _whens(event: AnyEvent) -> tuple[When, ...]:
             status = event.message.status.upper()
             if status == "REJECTED":
                 return ("rejected", "finished", "master_order")
-            return ("finished", "master_order") if status in ENDED else ("master_order",)
+            return ("finished", "master_order") if status in FINAL_STATUSES else ("master_order",)
         case OrderEvent() if not event.stale:
             is_rejected = event.message.status.upper() == "REJECTED"
             return ("rejected", "order") if is_rejected else ("order",)
@@ -97,7 +97,7 @@ def _whens(event: AnyEvent) -> tuple[When, ...]:
 
 
 def _wanted(rule: Rule, when: When, event: AnyEvent) -> bool:
-    if when == "disconnected" and seconds(rule.after):
+    if when == "disconnected" and parse_duration(rule.after):
         return False  # told by whoever reads the status
     if not isinstance(event, MasterOrderEvent | OrderEvent | FillEvent):
         return rule.takes(event.account)

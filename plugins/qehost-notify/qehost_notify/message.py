@@ -12,10 +12,11 @@ from datetime import tzinfo
 from typing import Literal, TypeAlias
 
 import msgspec
+from qehost import parse_duration
 
 from qehost_notify.hours import Quiet
 from qehost_notify.services import Outgoing
-from qehost_notify.settings import Rule, seconds
+from qehost_notify.settings import Rule
 from qehost_notify.texts import Texts
 
 __all__ = ["SHOWN", "Content", "Message", "State"]
@@ -83,7 +84,8 @@ class Message(msgspec.Struct):
     ) -> None:
         """Say when it is to be sent, since something was just put into it."""
         gathered = min(now + gather, self.made + PATIENCE * gather)
-        due = max(gathered, last_sent + seconds(rule.every), self.due)  # never before a back-off
+        # Never before a back-off.
+        due = max(gathered, last_sent + parse_duration(rule.every), self.due)
         self.due = Quiet.parse(rule.quiet).until(due, zone) if rule.quiet else due
         self.fresh = max(now, self.due)
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
 
-from qehost import Context, Retry
+from qehost import Context, Retry, parse_duration
 from qehost.messages import AnyEvent
 
 from qehost_notify.matching import Matcher
 from qehost_notify.notice import Notice
 from qehost_notify.outbox import Outbox
 from qehost_notify.sender import Sender
-from qehost_notify.settings import NO_TARGETS, seconds
+from qehost_notify.settings import NO_TARGETS
 from qehost_notify.settings import Config as Settings
 from qehost_notify.silence import Silence
 
@@ -40,7 +40,7 @@ class Notify:
     def on_start(self, context: Context) -> None:
         self._context = context
         rules = self.config.all_rules()
-        self._matcher = Matcher(rules, seconds(self.config.stale))
+        self._matcher = Matcher(rules, parse_duration(self.config.stale))
         self._silence = Silence(rules, time.time())
         if self._silence:
             for account in context.accounts:  # the states of the orders that are open

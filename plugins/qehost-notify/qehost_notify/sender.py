@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic, sleep, time
 
 import msgspec
-from qehost import Context
+from qehost import Context, parse_duration
 from qehost.errors import Error
 
 from qehost_notify.digest import Digest
@@ -24,7 +24,7 @@ from qehost_notify.message import SHOWN, Content
 from qehost_notify.notice import Notice
 from qehost_notify.outbox import Inbox
 from qehost_notify.post import Post
-from qehost_notify.settings import DIGEST, Config, seconds
+from qehost_notify.settings import DIGEST, Config
 from qehost_notify.targets import Target
 from qehost_notify.texts import Texts
 from qehost_notify.watching import Memory, Watch
@@ -49,8 +49,8 @@ class Sender:
         self._config = config
         self._outbox, self._last, self._file = outbox, last, file
         self._texts = Texts(config.lang, config.zone())
-        self._stale = seconds(config.stale)
-        down, stuck = seconds(config.down), seconds(config.stuck)
+        self._stale = parse_duration(config.stale)
+        down, stuck = parse_duration(config.down), parse_duration(config.stuck)
         self._watch = Watch(context.plugin, config.all_rules(), down, stuck)
         self._digest = Digest(context, self._watch)
         self._answers: SimpleQueue[Answered] = SimpleQueue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from hashlib import blake2b
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
-from qehost import Context
+from qehost import Context, parse_duration
 from qehost.errors import Error
 from qehost.secret import Secret
 
@@ -21,7 +20,7 @@ from qehost_notify.notice import FIELDS, When
 from qehost_notify.sending import reach
 from qehost_notify.targets import Target, parse_target
 
-__all__ = ["DEFAULT_RULE", "DIGEST", "NO_TARGETS", "Config", "Language", "Rule", "seconds"]
+__all__ = ["DEFAULT_RULE", "DIGEST", "NO_TARGETS", "Config", "Language", "Rule"]
 
 REACH = 5.0
 """Seconds that a target's server has to take a connection."""
@@ -31,15 +30,6 @@ NO_TARGETS = "there are no targets: messages go into the log alone"
 
 Language: TypeAlias = Literal["en", "zh"]
 Duration: TypeAlias = str
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-def seconds(duration: str) -> float:
-    """`90s`, `15m`, `12h` or `7d` in seconds.  Raises ValueError."""
-    if not re.fullmatch(r"\d+(\.\d+)?[smhd]", duration, re.ASCII):
-        raise ValueError("expected a time such as 90s, 15m, 12h or 7d")
-    return float(duration[:-1]) * _UNITS[duration[-1]]
 
 
 def _check(settings: msgspec.Struct, names: Iterable[str], read: Callable[[str], object]) -> None:
@@ -96,7 +86,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if not self.notional >= 0:
             raise ValueError("notional: expected 0 or more")
-        _check(self, ("every", "after", "silent"), seconds)
+        _check(self, ("every", "after", "silent"), parse_duration)
         _check(self, ("quiet",) if self.quiet else (), Quiet.parse)
         try:
             names = [(name, spec) for _, name, spec, _ in Formatter().parse(self.template)]
@@ -187,7 +177,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                         f"{place}: there is no target {number}: they are numbered from 1 to "
                         f"{len(self.targets)}"
                     )
-        _check(self, ("stale", "gather", "down", "stuck"), seconds)
+        _check(self, ("stale", "gather", "down", "stuck"), parse_duration)
         _check(self, ("digest",) if self.digest else (), time_of_day)
         if self.timezone:
             try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from qehost import parse_duration
 from qehost.blotter import Blotter, MasterState
 from qehost.messages import AnyEvent
 
 from qehost_notify.matching import plain
 from qehost_notify.notice import Notice
-from qehost_notify.settings import Rule, seconds
+from qehost_notify.settings import Rule
 
 __all__ = ["Silence"]
 
@@ -44,7 +45,7 @@ class Silence:
                 continue
             quiet = min(master.silent_for(int(now * 1000)), now - self._started)
             for rule in self._rules:
-                if quiet >= seconds(rule.silent) and rule.takes(
+                if quiet >= parse_duration(rule.silent) and rule.takes(
                     master.account, master.symbol, master.side, master.notional
                 ):
                     yield rule.name, _notice(master, quiet, now)

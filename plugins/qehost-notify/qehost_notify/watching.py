@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from qehost import parse_duration
 
 from qehost_notify.notice import Notice, When
-from qehost_notify.settings import Rule, seconds
+from qehost_notify.settings import Rule
 
 if TYPE_CHECKING:
     from qehost import HostState, PluginState, Status
@@ -202,7 +203,7 @@ def _wanted(rule: Rule, condition: Condition, now: float) -> bool:
         return False
     patience = condition.patience
     if condition.when == "disconnected":
-        patience = seconds(rule.after) or patience
+        patience = parse_duration(rule.after) or patience
     return now - condition.since >= patience
 
 

@@ -94,7 +94,7 @@ def test_a_target_stands_there_once() -> None:
     [
         ({"when": []}, "when"),
         ({"when": ["fills"]}, "when"),
-        ({"when": ["fill"], "every": "5"}, "every: expected a time such as 90s"),
+        ({"when": ["fill"], "every": "5"}, "every: '5' is no duration: write 90s"),
         ({"when": ["fill"], "quiet": "22-7"}, "quiet: expected two times of day"),
         ({"when": ["fill"], "template": "{symbl}"}, "template"),
         ({"when": ["fill"], "template": "{symbol.__class__}"}, "template"),
