@@ -93,9 +93,16 @@ class FirstSight:
         """Whether an order that counts as new may have been there before, by the clocks."""
         return 0 < created < max(self._certain_since, self._may_have_begun)
 
-    def may_be_told(self, created: int) -> bool:
-        """Whether an order that was not known may have been told all the same."""
-        return bool(self.doubtful_until) and created <= self.doubtful_until + _OFFSET_INEXACT
+    def may_be_told(self, created: int, now: int = 0) -> bool:
+        """Whether an order that was not known may have been told all the same.
+
+        One that was made later than `now`, the venue's time where it is known, was made before the
+        venue's clock was set back.
+        """
+        if not self.doubtful_until:
+            return False
+        is_ahead = 0 < now < created - _OFFSET_INEXACT
+        return is_ahead or created <= self.doubtful_until + _OFFSET_INEXACT
 
     def is_from_before(self, moment: int, *, is_new: bool) -> bool:
         """Whether something was so before the listening began; 0: it is not known when.

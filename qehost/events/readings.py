@@ -102,7 +102,7 @@ class Readings:
             if record.filled and not is_from_before and (is_late or not reading.is_baseline):
                 memory.unbased.add(shape.order_id, shape.id)
             return Told(is_baseline=True)
-        was_told = first_sight.may_be_told(created)
+        was_told = first_sight.may_be_told(created, reading.asked_at)
         is_doubtful = was_told or record.is_doubtful or first_sight.may_be_old(created)
         record.is_doubtful = False
         if 0 < moment <= memory.children.forgotten_until:
@@ -154,7 +154,7 @@ class Readings:
             record.is_untold = True
             return None
         return Told(
-            is_repeat=first_sight.may_be_told(created),
+            is_repeat=first_sight.may_be_told(created, reading.asked_at),
             is_baseline=reading.is_baseline or is_from_before,
         )
 

@@ -267,7 +267,7 @@ class _Judge:
         when, ended = (int(self.story.venue_ms(each.at)) for each in (state, last))
         if self.style.push_time in ("rfc_s", "s", "s_number"):
             return when // 1000 >= ended // 1000
-        return when > ended
+        return when >= ended
 
     def _seems_set_back(self) -> bool:
         """Whether the venue's clock was, or by the time of a start this machine's forward."""

@@ -106,6 +106,10 @@ FOUND = (
     107_025,
     # what was so before an order was amended, or V1 filled before it was listened to, a minute late
     *(108_520, 122_407),
+    # the venue's clock was set back by more than was lost
+    *(221_181, 246_253),
+    # two states of one time, with one id of the exchange each
+    255_287,
     # of V1, a late push of an order that had ended with another quantity
     223_759,
     # a quantity that was changed around a lost end of the journal
