@@ -80,6 +80,9 @@ class Recovery:
         self._read_at = NEVER
         self._look = Look.COMPARISON  # the next one
         self._second_look_at = NEVER
+        self._is_open = False
+        self._to_look_twice = 0  # how often there was a reason to
+        self._looked_first = 0  # the last of these of which the first look is done
         self._look_again_since = 0  # what the second look is to read, also if the stream has ended
         self._uncovered: Window | None = None  # what the first looks were about
         self._not_found: frozenset[str] = frozenset()  # open orders, at the last first look
@@ -102,6 +105,7 @@ class Recovery:
         Both are the venue's time in epoch ns; `since` is 0 for never.
         """
         self._open_since = self._compared_until = at
+        self._is_open = True
         settings = self._settings
         self._stop_watching()
         self._gap(_earlier(since, self._look_again_since), at)
@@ -134,6 +138,7 @@ class Recovery:
 
     def closed(self, now: float) -> None:
         """The stream is not listened to any more."""
+        self._is_open = False
         self._stop_watching()
         self._came_before, self._came_until = self._pipeline.next_text, now
 
@@ -173,21 +178,27 @@ class Recovery:
             case Read(window):
                 self._read_at = NEVER
                 self._settle(now)
-                self._read(window)
+                self._read(window, now)
         return doubt is Doubt.MUTE
 
-    def _read(self, window: Window) -> None:
+    def _read(self, window: Window, now: float) -> None:
         about_now, corrected = window.since >= self._open_since, self._corrected
         reading = self._pipeline.reading(window.since, settled=self._settled)
         # It costs calls for each of them: not for a comparison, where master orders tell enough.
         look, self._look = self._look, Look.COMPARISON
+        twice = self._to_look_twice
+        if look is Look.SECOND and self._looked_first < twice:
+            # REST did not answer until now, or took that long: without a first look the second one
+            # could name nothing.
+            look = Look.FIRST
+            self._plan_second_look(window.since, now)
         open_ = self._pipeline.unfinished() if look else None
 
         def delivery(found: ReadResult) -> _Delivery:
             # By the time as it was measured meanwhile.
             measured = reading.measured(found.window.since, found.window.until)
             handover = Handover(found.master_orders, found.orders, measured)
-            return _Delivery(found, handover, about_now, look)
+            return _Delivery(found, handover, about_now, look, twice)
 
         self._background.run(
             "catch-up",
@@ -203,7 +214,11 @@ class Recovery:
 
     def _look_twice(self, since: int, now: float) -> None:
         self._look = max(self._look, Look.FIRST)
-        self._second_look_at = now + SECOND_LOOK
+        self._to_look_twice += 1
+        self._plan_second_look(since, now)
+
+    def _plan_second_look(self, since: int, now: float) -> None:
+        self._second_look_at = now + SECOND_LOOK if self._is_open else NEVER
         since = max(since, self._open_since - LONGEST_SECOND_LOOK * 10**9)
         since = min(since, self._open_since)
         self._look_again_since = _earlier(self._look_again_since, since)
@@ -251,7 +266,7 @@ class Recovery:
         if found.failure is not None:
             self._look = max(self._look, delivery.look)
         elif delivery.look:
-            self._tell(self._not_covered(found, delivery.look))
+            self._tell(self._not_covered(delivery))
         told = self._gaps.done(found, now)
         self._tell(told)
         if found.failure is not None:
@@ -263,11 +278,13 @@ class Recovery:
         if self._stale is not None and delivery.about_now and (events or not found.failure):
             self._stale.answered(now, bool(events))
 
-    def _not_covered(self, found: ReadResult, look: Look) -> GapError | None:
+    def _not_covered(self, delivery: _Delivery) -> GapError | None:
         """What to tell the user of open orders that were asked for and not found."""
+        found, look = delivery.found, delivery.look
         window = found.window if self._uncovered is None else found.window | self._uncovered
         self._uncovered = None
         if look is Look.FIRST:
+            self._looked_first = delivery.twice
             self._uncovered, self._not_found = window, frozenset(found.not_covered)
             return None
         # REST may list late what the stream brought between the two.
@@ -285,13 +302,15 @@ class Recovery:
 class _Delivery(NamedTuple):
     """What was read, on its way.
 
-    `about_now`: whether it is about the time since the stream opened.
+    `about_now`: whether it is about the time since the stream opened.  `twice`: the last reason to
+    look twice that there was when it was asked for.
     """
 
     found: ReadResult
     handover: Handover
     about_now: bool
     look: Look
+    twice: int
 
 
 def _earlier(a: int, b: int) -> int:

@@ -17,6 +17,7 @@ from qehost.connection.background import BackgroundCalls
 from qehost.connection.beginning import Beginning
 from qehost.connection.catch_up import ReadResult, Window
 from qehost.connection.recovery import LONGEST_SECOND_LOOK, SECOND_LOOK, Recovery
+from qehost.errors import TransportError
 from qehost.events.codec import Record, expand
 from qehost.events.pipeline import Pipeline
 from qehost.messages import AnyEvent
@@ -117,6 +118,41 @@ def test_open_orders_that_rest_does_not_list_are_named_when_they_are_not_there_l
     assert sorted(asked) == ["gone", "gone", "late", "late", "new"]
     [error] = filter(None, told)
     assert "master order gone;" in str(error)
+
+
+def test_open_orders_that_rest_does_not_list_are_named_also_where_it_answers_late(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looks are due at once then, and what is read later is asked twice all the same."""
+    api = API(venue.api_key, venue.api_secret, venue.rest_url)
+    background, pipeline = BackgroundCalls(), Pipeline("main")
+    told: list[object] = []
+    failing = [TransportError("no answer")] * 3
+
+    def read_nothing(_: API, window: Window, *__: Any) -> ReadResult:
+        failure = failing.pop() if failing else None
+        return ReadResult(window, [], [], failure, not_covered=("master order gone",))
+
+    monkeypatch.setattr("qehost.connection.recovery.read_window", read_nothing)
+    recovery = Recovery(
+        *(api, ConnectionSettings(mute_after=0, catch_up_interval=0)),
+        *(pipeline, lambda _: None, told.append, background),
+        Beginning(pipeline, api.venue_clock, 1),
+    )
+    now = 1_000.0
+    recovery.opened(100, now, 200)
+    deadline = time.monotonic() + PATIENCE
+    while recovery.next_deadline() < float("inf") or background.running:
+        assert time.monotonic() < deadline
+        now += 2 * SECOND_LOOK
+        recovery.keep_time(now)
+        if select.select([background], [], [], 0.05)[0]:
+            background.collect()
+    api.close()
+    background.close()
+    names = [str(error) for error in told if error is not None and "gone" in str(error)]
+    assert len(names) == 1
+    assert recovery.unread_since == 0
 
 
 @pytest.mark.parametrize("gap", [1, 86_400, LONGEST_SECOND_LOOK + 100_000])

@@ -122,8 +122,14 @@ class Desk:
         return [event for event in self.events if event.kind in kinds]
 
     def connected(self, times: int = 1) -> None:
-        """Until it has connected so often, and the venue knows it."""
+        """Until it has connected so often, and the venue knows it.
+
+        What happens from now on is later than the opening, also by its own measure of the venue's
+        clock, which may be ahead by half of a round trip.
+        """
         self.until(lambda: len(self.of("connected")) >= times and self.venue.connections)
+        up_at = self.of("connected")[-1].message.up_at
+        self.until(lambda: not 0 <= up_at - self.venue.now_ms() * 10**6 < 5 * SECOND)
 
     def settled(self) -> None:
         """Until everything that is to be read over REST has been read."""
