@@ -34,7 +34,7 @@ def test_60_of_100_are_filled_before_the_first_start_and_then_5_at_a_time(tmp_pa
         old = Order(venue, "old")
         old.fill(60)
         with Run(tmp_path, venue=venue, settings=QUICK) as run:
-            run.wait_for(lambda: run.records("on_connected"))
+            run.wait_for_connections(1)
             told = [record["hook"] for record in run.records() if record["hook"] != "on_start"]
             assert told[:3] == ["on_master_order", "on_order", "on_connected"]
             assert states(run, "old") == [("baseline", 60)]
@@ -64,7 +64,7 @@ def test_an_old_order_that_an_earlier_run_did_not_know_is_a_state_and_a_gap_that
 ) -> None:
     with Venue(seed=3) as venue:
         with Run(tmp_path, venue=venue, settings=QUICK) as run:
-            run.wait_for(lambda: run.records("on_connected"))
+            run.wait_for_connections(1)
             assert run.stop() == 0
         unknown = Order(venue, "unknown", age=3600.0)
         unknown.fill(60, push=False)
@@ -91,14 +91,14 @@ def test_without_credentials_one_fill_stands_for_all_that_was_filled_in_a_gap(
             settings=QUICK,
             env=keys | {"QEHOST_LISTEN_KEY": venue.new_listen_key()},
         ) as run:
-            run.wait_for(lambda: run.records("on_connected"))
+            run.wait_for_connections(1)
             venue.wait_connected()
             old.fill(60)
             run.wait_for(lambda: states(run, "old") == [("stream", 60)])
             assert "old" in run.wait_for(lambda: run.errors("GapError"))[0]
             for filled in range(70, 70 + 10 * times, 10):
-                venue.drop()
                 count = len(run.records("on_connected"))
+                venue.drop()
                 run.wait_for(lambda n=count: len(run.records("on_connected")) > n)  # type: ignore[misc]
                 venue.wait_connected()
                 old.fill(filled - 5, push=False)

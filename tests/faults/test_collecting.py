@@ -89,7 +89,11 @@ def test_a_batch_that_is_not_full_is_delivered_when_it_is_old_enough(
     with start(tmp_path, venue, f"{config}max_wait = 0.5\n") as run:
         run.wait_for(lambda: run.records("on_connected"), "a connection")
         numbers = Numbers(venue, rate=1)
+        # So that they come in one batch at least, however slowly they are sent.
+        os.kill(run.pids()["host main"], signal.SIGSTOP)
         numbers.push(5)
+        run.wait_for(lambda: last_seq(run) == 6, "the journal")
+        os.kill(run.pids()["host main"], signal.SIGCONT)
         numbers.wait_for_all(run)
         # Nothing more comes.
         run.wait_for(lambda: len(numbers_of(calls(tmp_path))) == last_seq(run), "its events")

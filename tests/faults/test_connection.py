@@ -8,19 +8,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from frames import Frames
 from gates import Certificates, ConnectProxy, SocksProxy, TlsFront
-from running import QUICK, Run
+from running import QUICK, Record, Run
 from told import check_once, missing, unfilled
 from websocket import ABNF
 
 from qehost.simulator import Venue
 from qehost.simulator.connection import frame
 
-HEARTBEAT = {"connection.ping_interval": 1.0, "connection.pong_timeout": 4.0}
+# Where a venue is to be silent.  Any other one is left time: its threads are those of the tests.
+IMPATIENT = {"connection.ping_interval": 1.0, "connection.pong_timeout": 4.0}
+PATIENT = {"connection.ping_interval": 1.0, "connection.pong_timeout": 60.0}
+TEXT_HEARTBEAT = {"connection.ping_interval": 0.5, "connection.pong_timeout": 12.0}
 
 
 class Pair:
@@ -30,13 +34,36 @@ class Pair:
         self.venue = venue
         self.run = run
 
+    def connected(self) -> list[Record]:
+        """Each connection that was told; one that is told again after a death counts once."""
+        return list({each["seq"]: each for each in self.run.records("on_connected")}.values())
+
     def connections(self) -> int:
-        return len(self.run.records("on_connected"))
+        return len(self.connected())
 
     def wait_connected(self, times: int) -> None:
         """Until it has connected so often, and the venue reaches it."""
-        self.run.wait_for(lambda: self.connections() >= times, f"connection {times}")
+        self.run.wait_for_connections(times)
         self.venue.wait_connected()
+
+    def ends(self) -> int:
+        return len(self.run.records("on_disconnected"))
+
+    def wait_ended(self, known: int, code: int, words: str) -> tuple[Record, Record]:
+        """Such an end after those that were known, and the connection after it: a slow machine
+        may bring others."""
+
+        def end_and_connection() -> tuple[Record, Record] | None:
+            for end in self.run.records("on_disconnected")[known:]:
+                later = [each for each in self.connected() if each["seq"] > end["seq"]]
+                if end["message"]["code"] == code and words in end["reason"] and later:
+                    return end, later[0]
+            return None
+
+        found = self.run.wait_for(end_and_connection, f"an end with {code} and {words!r}")
+        assert found is not None
+        self.venue.wait_connected()
+        return found
 
     def wait_read(self) -> None:
         """Until REST was read after the opening, and once more a while later."""
@@ -64,7 +91,7 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         Run(
             tmp_path_factory.mktemp("shared"),
             venue=venue,
-            settings={**QUICK, **HEARTBEAT, "connection.connect_timeout": 4.0},
+            settings={**QUICK, **PATIENT, "connection.connect_timeout": 4.0},
         ) as run,
     ):
         yield Pair(venue, run)
@@ -92,35 +119,38 @@ ENDS = {
     "opcode": (1002, "opcode"),
     "oversized": (1009, "max_message"),
     "invalid-utf8": (1007, "UTF-8"),
-    "silence": (1006, "silent"),
 }
 
 
-@pytest.mark.parametrize("fault", ENDS)
-def test_any_end_leads_back_with_what_was_missed(fault: str, shared: Pair) -> None:
-    code, words = ENDS[fault]
-    before = shared.connections()
-    shared.venue.inject(fault)
-    shared.venue.step(10)
-    shared.wait_connected(before + 1)
-    shared.venue.step(10)
-    shared.wait_for_all()
-    ended = shared.run.records("on_disconnected")[-1]
-    again = shared.run.records("on_connected")[-1]
-    assert ended["message"]["code"] == code
-    assert words in ended["reason"]
+def assert_leads_back(pair: Pair, fault: str, code: int, words: str) -> None:
+    known = pair.ends()
+    pair.venue.inject(fault)
+    pair.venue.step(10)
+    ended, again = pair.wait_ended(known, code, words)
+    pair.venue.step(10)
+    pair.wait_for_all()
     assert ended["message"]["last_heard"] == again["message"]["down_since"]
     assert again["message"]["down_since"] < again["message"]["up_at"]
 
 
+@pytest.mark.parametrize("fault", ENDS)
+def test_any_end_leads_back_with_what_was_missed(fault: str, shared: Pair) -> None:
+    assert_leads_back(shared, fault, *ENDS[fault])
+
+
+def test_a_venue_that_falls_silent_is_left_and_what_was_missed_is_read(tmp_path: Path) -> None:
+    with Venue() as venue, Run(tmp_path, venue=venue, settings={**QUICK, **IMPATIENT}) as run:
+        pair = Pair(venue, run)
+        pair.wait_connected(1)
+        assert_leads_back(pair, "silence", 1006, "silent")
+        check_once(run.records())
+
+
 @pytest.mark.parametrize("code", [1000, 1011, 1012, 4321])
 def test_a_close_frame_of_any_code_leads_back(code: int, shared: Pair) -> None:
-    before = shared.connections()
+    known = shared.ends()
     shared.venue.drop("close", code, "maintenance")
-    shared.wait_connected(before + 1)
-    ended = shared.run.records("on_disconnected")[-1]
-    assert ended["message"]["code"] == code
-    assert "maintenance" in ended["reason"]
+    shared.wait_ended(known, code, "maintenance")
 
 
 @pytest.mark.parametrize(
@@ -135,14 +165,17 @@ def test_a_handshake_that_is_refused_or_hangs_is_told_and_tried_again(
     fault: str, error: str, words: str, shared: Pair
 ) -> None:
     before, known = shared.connections(), len(shared.run.errors(error))
+    asked = len(shared.venue.requests)
     shared.venue.inject(fault)
     shared.venue.drop("reset")
     shared.wait_connected(before + 1)
     assert words in shared.run.errors(error)[known]
-    assert shared.run.records("on_connected")[-1]["message"]["attempt"] == 2
+    # More where the machine is slow, and another try took too long, too.
+    assert shared.connected()[before]["message"]["attempt"] >= 2
     if fault == "handshake-429":
-        refused, opened = [r.at for r in shared.venue.requests if "/ws" in r.path][-2:]
-        assert opened - refused >= 1.0
+        tries = [r for r in shared.venue.requests[asked:] if "/ws" in r.path]
+        [refused] = [number for number, each in enumerate(tries) if each.status == 429]
+        assert tries[refused + 1].at - tries[refused].at >= 1.0
 
 
 def test_a_venue_that_closes_at_once_is_tried_until_it_stays(shared: Pair) -> None:
@@ -164,15 +197,16 @@ def test_a_message_in_tiny_pieces_in_fragments_twice_or_late_is_one_message(shar
 
 def test_rest_that_refuses_while_catching_up_is_asked_until_all_is_there(shared: Pair) -> None:
     before, known = shared.connections(), len(shared.run.errors("GapError"))
-    # More than what is still read of the opening before may meet.
-    shared.venue.inject("rest-500", 12)
-    shared.venue.inject("rest-429", 1)
+    # Until it is told, however often it is asked.
+    shared.venue.inject("rest-500", 10_000)
     shared.venue.drop("reset")
     shared.venue.step(20)
     shared.wait_connected(before + 1)
-    shared.wait_for_all()
     told = shared.run.wait_for(lambda: shared.run.errors("GapError")[known:], "the gap")
     assert "could not be read again" in told[0]
+    shared.venue.withdraw("rest-500")
+    shared.venue.inject("rest-429", 1)
+    shared.wait_for_all()
 
 
 def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) -> None:
@@ -187,13 +221,14 @@ def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) ->
 
     shared.run.wait_for(lambda: pages() >= 1)
     shared.venue.inject("rest-500", 5)
+    shared.wait_connected(before + 1)
     shared.venue.drop("reset")
     shared.wait_connected(before + 2)
 
 
 def test_a_gap_that_rest_could_not_tell_yet_outlasts_a_death_of_everything(tmp_path: Path) -> None:
     def down_since(run: Run) -> int:
-        since: int = run.records("on_connected")[-1]["message"]["down_since"]
+        since: int = Pair(venue, run).connected()[-1]["message"]["down_since"]
         return since
 
     with Venue() as venue:
@@ -269,7 +304,8 @@ def test_amended_orders_are_filled_as_the_venue_says_through_gaps_and_restarts(
 
 def test_keys_are_renewed_without_a_word_a_loss_or_a_repetition(tmp_path: Path) -> None:
     with (
-        Venue(faults=["expire-key=10s"]) as venue,
+        # Renewed at half of it: a machine may stand still for a while before that is too late.
+        Venue(faults=["expire-key=30s"]) as venue,
         Run(tmp_path, venue=venue, settings=QUICK) as run,
     ):
         pair = Pair(venue, run)
@@ -339,7 +375,7 @@ def test_an_account_that_can_not_connect_at_all_costs_the_others_nothing(tmp_pat
     ("protocol", "asked", "settings"),
     [
         ("v1", "v1", {}),
-        ("mixed", "v2", {"connection.heartbeat": "text"}),
+        ("mixed", "v2", {**TEXT_HEARTBEAT, "connection.heartbeat": "text"}),
     ],
 )
 def test_v1_both_forms_text_heartbeats_and_a_venue_whose_clock_is_off(
@@ -352,7 +388,7 @@ def test_v1_both_forms_text_heartbeats_and_a_venue_whose_clock_is_off(
             "--protocol",
             asked,
             venue=venue,
-            settings={**QUICK, **HEARTBEAT, **settings},
+            settings={**QUICK, **settings},
         ) as run,
     ):
         pair = Pair(venue, run)
@@ -363,7 +399,8 @@ def test_v1_both_forms_text_heartbeats_and_a_venue_whose_clock_is_off(
             [connection] = venue.wait_connected()
             frames = Frames(connection)
             # For longer than a venue is taken for alive that answers no pings.
-            beats = sum(HEARTBEAT.values()) + 2
+            interval, timeout = TEXT_HEARTBEAT.values()
+            beats = (interval + timeout) / interval + 2
             run.wait_for(lambda: frames.count[ABNF.OPCODE_TEXT] >= beats, "heartbeats")
             assert not run.records("on_disconnected")
         venue.drop("reset")
@@ -373,7 +410,8 @@ def test_v1_both_forms_text_heartbeats_and_a_venue_whose_clock_is_off(
         pair.wait_for_all(without_filled=True)
         check_once(run.records())
         assert run.records("on_fill")
-        run.wait_for_line(r"this machine's clock is 90\.\d s behind")
+        # As exactly as half of a round trip, which may take long.
+        run.wait_for_line(r"this machine's clock is [89]\d\.\d s behind")
         assert not run.errors()
 
 
@@ -477,7 +515,7 @@ def test_a_terminal_that_stands_still_costs_the_connection_nothing(tmp_path: Pat
             "--log-level",
             "debug",
             venue=venue,
-            settings={**QUICK, **HEARTBEAT},
+            settings={**QUICK, **PATIENT},
             plugins={"chatty": chatty},
             deaf=True,
         ) as run,
@@ -506,7 +544,7 @@ def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
             venue=venue,
             settings={
                 **QUICK,
-                **HEARTBEAT,
+                **PATIENT,
                 "connection.connect_timeout": 3.0,
                 "accounts.main.proxy": f"socks5://user:pass-word@127.0.0.1:{proxy.port}",
             },
@@ -519,7 +557,8 @@ def test_no_secret_appears_anywhere(tmp_path: Path) -> None:
             keys.add(account.listen_key)
             known = pair.connections()
             venue.inject(fault)
-            venue.drop("close", 4000, f"key {account.listen_key} is over")
+            end = partial(venue.drop, "close", 4000, f"key {account.listen_key} is over")
+            run.wait_for(end, "a stream that can be ended")
             run.wait_for(lambda known=known: pair.connections() > known, fault)
         commands = [
             Path(f"/proc/{pid}/{file}").read_bytes()

@@ -89,6 +89,8 @@ def test_a_cursor_that_is_lost_when_everything_dies_is_told_and_placed_by_the_la
     tmp_path: Path, venue: Venue, how: str
 ) -> None:
     (tmp_path / "slow").write_text(str(SLOW))
+    # However late it is killed, it has not come to the end.
+    (tmp_path / "hold").write_text("500")
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
         run.wait_for(lambda: run.records("on_connected"))
         numbers = Numbers(venue, rate=1)
@@ -107,6 +109,7 @@ def test_a_cursor_that_is_lost_when_everything_dies_is_told_and_placed_by_the_la
         assert was < 601
     spoil(StateFolder(run.state).progress_file("main"), how)
     (tmp_path / "slow").unlink()
+    (tmp_path / "hold").unlink()
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         numbers.push(5)
         numbers.wait_for_all(again)
@@ -119,7 +122,7 @@ def test_a_cursor_that_is_lost_when_everything_dies_is_told_and_placed_by_the_la
 def test_cursors_that_are_deleted_while_qehost_is_stopped_begin_at_the_end_and_that_is_told(
     tmp_path: Path, venue: Venue
 ) -> None:
-    (tmp_path / "slow").write_text("0.05")
+    (tmp_path / "hold").write_text("50")
     with Run(tmp_path, venue=venue, settings={**QUICK, "host.drain_timeout": 1}) as run:
         run.wait_for(lambda: run.records("on_connected"))
         numbers = Numbers(venue, rate=1)
@@ -130,7 +133,7 @@ def test_cursors_that_are_deleted_while_qehost_is_stopped_begin_at_the_end_and_t
     end = last_seq(run)
     assert came_to < end
     StateFolder(run.state).progress_file("main").unlink()
-    (tmp_path / "slow").unlink()
+    (tmp_path / "hold").unlink()
     with Run(tmp_path, venue=venue, settings=QUICK) as again:
         again.wait_for_connections(2)
         assert again.stop() == 0

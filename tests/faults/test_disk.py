@@ -68,8 +68,9 @@ def test_events_flow_over_a_full_disk_loudly_and_the_journal_comes_back(
 def test_a_host_that_dies_on_a_full_disk_misses_nothing_and_brings_nothing_twice(
     tmp_path: Path, venue: Venue, disk: Path
 ) -> None:
-    slow = tmp_path / "slow"
+    slow, hold = tmp_path / "slow", tmp_path / "hold"
     slow.write_text("0.02")
+    hold.write_text("300")
     state = disk / "state"
     with Run(tmp_path, venue=venue, settings=QUICK, state=state) as run:
         run.wait_for(lambda: run.records("on_connected"))
@@ -81,6 +82,7 @@ def test_a_host_that_dies_on_a_full_disk_misses_nothing_and_brings_nothing_twice
         os.kill(run.pids()["host main"], signal.SIGKILL)
         run.wait_for(lambda: len(run.records("on_start")) >= 2, "a new host process")
         slow.unlink()
+        hold.unlink()
         numbers.push(5)
         numbers.wait_for_all(run)
         assert run.stop() == 0

@@ -50,8 +50,8 @@ class CaughtUp(Run):
     def __init__(self, venue: Venue, tmp_path: Path, state: Path) -> None:
         # The run before it may have read over REST what the stream then brought later.
         self._from = len((tmp_path / "records.jsonl").read_bytes().splitlines())
-        super().__init__(tmp_path, venue=venue, settings=QUICK, state=state)
         before = reads(venue)
+        super().__init__(tmp_path, venue=venue, settings=QUICK, state=state)
         with self:
             self.wait_for(lambda: reads(venue) >= before + 2, "REST to be read twice")
             assert self.stop() == 0
@@ -83,7 +83,7 @@ def check_fills(venue: Venue, run: Run) -> None:
 
 def trade_until_full(venue: Venue, run: Run, disk: Path) -> Path:
     """Trade before the disk is full and after it; what takes the room."""
-    run.wait_for(lambda: run.records("on_connected"))
+    run.wait_for_connections(1)
     trade(venue, run)
     ballast = fill(disk)
     trade(venue, run)
@@ -148,7 +148,7 @@ def test_a_flipped_bit_is_told_with_what_follows_and_no_fill_comes_again_unmarke
     tmp_path: Path, venue: Venue, has_checkpoint: bool
 ) -> None:
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
-        run.wait_for(lambda: run.records("on_connected"))
+        run.wait_for_connections(1)
         trade(venue, run)
         assert run.stop() == 0
     flip_a_bit(run.state)
@@ -169,7 +169,7 @@ def test_what_a_restored_state_folder_does_not_know_of_is_marked(
     tmp_path: Path, venue: Venue
 ) -> None:
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
-        run.wait_for(lambda: run.records("on_connected"))
+        run.wait_for_connections(1)
         trade(venue, run)
         assert run.stop() == 0
     shutil.copytree(run.state, copy := tmp_path / "copy")

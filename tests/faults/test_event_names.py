@@ -35,7 +35,8 @@ def names(folder: Path) -> list[tuple[str, str, int, str]]:
     file = folder / "names.jsonl"
     if not file.exists():
         return []
-    return [tuple(json.loads(line)) for line in file.read_text().splitlines()]
+    # The last one may be on its way into the file.
+    return [tuple(json.loads(line)) for line in file.read_text().split("\n")[:-1]]
 
 
 def known(folder: Path) -> list[bool]:

@@ -20,6 +20,7 @@ from running import QUICK, Run
 from qehost.simulator import Venue
 from qehost.storage.dead_letters import DeadLetters
 from qehost.storage.state_folder import StateFolder
+from qehost.supervisor.watchdog import LONGEST_STEP
 
 DEADLY = """
 import ctypes, os, signal
@@ -53,9 +54,10 @@ def test_random_kills_lose_nothing_and_blame_nobody(tmp_path: Path, venue: Venue
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
         run.wait_for(lambda: run.records("on_connected"))
         with Numbers(venue, rate=700) as numbers:
-            for _ in range(6):
-                known = len(run.records())
-                wanted = known + rng.randrange(1, 150)
+            for count in range(1, 7):
+                # A process that was killed may still be about to end.
+                run.wait_for(lambda n=count: len(run.records("on_start")) >= n, "a host process")
+                wanted = len(run.records()) + rng.randrange(1, 150)
                 run.wait_for(lambda wanted=wanted: len(run.records()) >= wanted, "progress")
                 os.kill(run.pids()["host main"], signal.SIGKILL)
         numbers.wait_for_all(run)
@@ -215,8 +217,8 @@ def test_a_raise_is_a_dead_letter_and_no_death(tmp_path: Path, venue: Venue) -> 
 def test_a_call_that_holds_the_interpreter_for_ever_is_named_ended_and_passed_over(
     tmp_path: Path, venue: Venue
 ) -> None:
-    # Longer than two looks, so that one of them tells of it.
-    settings = {**QUICK, "host.hang_timeout": 3.0}
+    # Longer than one look counts for, however late it comes: so one of them tells of it.
+    settings = {**QUICK, "host.hang_timeout": LONGEST_STEP + 1}
     plugins = deadly({2}, "hang_with_the_gil()")
     with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
         numbers = Numbers(venue, rate=1)
@@ -248,7 +250,7 @@ def on_status(status, event):
 def test_a_host_that_stands_still_outside_a_call_is_named_and_ended_and_blames_no_event(
     tmp_path: Path, venue: Venue, how: str
 ) -> None:
-    settings = {**QUICK, "host.hang_timeout": 3.0}
+    settings = {**QUICK, "host.hang_timeout": LONGEST_STEP + 1}
     plugins = {"holding": HOLDING} if how != "stopped" else {}
     with Run(tmp_path, venue=venue, settings=settings, plugins=plugins) as run:
         numbers = Numbers(venue, rate=1)

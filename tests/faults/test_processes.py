@@ -75,7 +75,8 @@ def test_the_deaths_of_one_process_are_nothing_to_the_others(tmp_path: Path, ven
 def test_a_process_that_stands_still_holds_up_nobody_and_misses_nothing(
     tmp_path: Path, venue: Venue
 ) -> None:
-    with start(tmp_path, venue, OWN) as run:
+    # However long it takes to send so much, nobody ends it for that.
+    with start(tmp_path, venue, OWN + "[host]\nhang_timeout = 0\n") as run:
         ready(run)
         own = run.pids()["host own"]
         os.kill(own, signal.SIGSTOP)

@@ -20,6 +20,7 @@ from reloading import FRESH, reload, witness
 from running import QEHOST, QUICK, Run
 
 from qehost.simulator import Venue
+from qehost.supervisor.watchdog import LONGEST_STEP
 
 # Beside the recorder, in its process.  `down` in the working folder: the database is down.
 SINK = """
@@ -51,15 +52,17 @@ class Sink:
         down = os.path.exists("down")
         note(hook, event, not down)
         if down:
-            raise qehost.Retry(after=0.2, reason="the database is down")
+            raise qehost.Retry(after={PAUSE}, reason="the database is down")
 """
+PAUSE = 0.2
+"""Seconds between two tries."""
 
 
 class Sink:
     """What the plugin noted."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "sink.py").write_text(SINK)
+        (folder / "sink.py").write_text(SINK.replace("{PAUSE}", str(PAUSE)))
         self._file = folder / "sink.jsonl"
         self._down = folder / "down"
 
@@ -118,14 +121,17 @@ def waiting(run: Run) -> dict[str, Any]:
 def test_its_events_wait_for_it_the_others_go_on_and_hang_timeout_does_not_strike(
     tmp_path: Path, venue: Venue, sink: Sink
 ) -> None:
-    settings = {"host.hang_timeout": 1, "journal.keep_bytes": 2**30}
+    # More than one look of a busy supervisor counts for.
+    hang_timeout = LONGEST_STEP + 1
+    settings = {"host.hang_timeout": hang_timeout, "journal.keep_bytes": 2**30}
     with start(tmp_path, venue, **settings) as run:
         run.wait_for(lambda: sink.seqs(), "a connection")
         numbers = Numbers(venue, rate=1)
         sink.go_down()
         numbers.push(50)
         numbers.wait_for_all(run)
-        run.wait_for(lambda: len(sink.calls(ok=False)) > 8, "several tries")
+        tries = hang_timeout / PAUSE + 5
+        run.wait_for(lambda: len(sink.calls(ok=False)) > tries, "more tries than it has time")
         shown = run.wait_for(lambda: waiting(run), "the status")
         assert shown["why"] == "the database is down"
         assert shown["next_try"] > shown["since"] > 0

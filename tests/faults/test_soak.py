@@ -103,7 +103,7 @@ def test_what_was_sent_is_received_caught_up_or_declared_lost(tmp_path: Path) ->
         Venue(seed=seed, faults=CALLS) as venue,
         Run(tmp_path, venue=venue, settings=settings) as run,
     ):
-        run.wait_for(lambda: run.records("on_connected"))
+        run.wait_for_connections(1)
         venue.rate = 150
         numbers = Numbers(venue)
         print(", ".join(break_things(venue, run, random.Random(seed))))

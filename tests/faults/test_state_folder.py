@@ -126,8 +126,10 @@ def test_a_folder_that_is_unwritable_for_some_seconds_does_not_end_a_start(
     with Run(tmp_path, venue=venue, settings=QUICK) as run:
         run.wait_for(lambda: run.records("on_connected"))
         assert run.stop() == 0
+    # For longer than this test may take.
+    patient = "import qehost.storage.patience as patience; patience.PATIENCE = 1000.0"
     with unwritable(run.state):
-        again = Run(tmp_path, venue=venue, settings=QUICK)
+        again = Run(tmp_path, venue=venue, settings=QUICK, before=patient)
         try:
             again.wait_for(lambda: again.logged("it is tried again for"), "the first try")
         except BaseException:

@@ -133,8 +133,8 @@ def test_what_cannot_be_read_leaves_a_line_and_numbers(tmp_path: Path, venue: Ve
             "errors": 0,
             "gaps": 0,
         }
-        assert len(run.logged(r"can't be read: \$\.data")) == 1
-        assert len(run.logged("came before with another content")) == 1
+        assert len(run.wait_for_line(r"can't be read: \$\.data")) == 1
+        assert len(run.wait_for_line("came before with another content")) == 1
         assert len(run.records("on_error")) >= 5
 
 

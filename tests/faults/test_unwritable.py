@@ -73,11 +73,14 @@ def test_a_host_that_dies_while_the_folder_is_unwritable_goes_on_where_it_was(
         numbers.wait_for_all(run)
         # What is in the journal and not delivered yet.
         (tmp_path / "slow").write_text("0.02")
+        hold = tmp_path / "hold"
+        hold.write_text("200")
         numbers.push(300)
         run.wait_for(lambda: last_seq(run) == 401, "the journal")
         host = run.pids()["host main"]
         with unwritable(run.state):
             on_disk = cursor(run)
+            hold.unlink()
             run.wait_for(lambda: len(run.records("on_status")) > on_disk + 100, "some more")
             os.kill(host, signal.SIGKILL)
             (tmp_path / "slow").unlink()
@@ -98,6 +101,8 @@ def test_what_was_delivered_without_a_cursor_on_the_disk_comes_again_marked_when
         numbers = Numbers(venue, rate=1)
         numbers.push(10)
         numbers.wait_for_all(run)
+        # The recorder's note comes before the cursor moves.
+        run.wait_for(lambda: cursor(run) == 11, "the cursor")
         # The journal takes what the cursors' file does not.
         with unwritable(run.state / "hosts"):
             numbers.push(10)

@@ -22,8 +22,11 @@ def test_a_saved_plugin_runs_and_never_its_old_bytecode(tmp_path: Path) -> None:
 
     def save(version: int) -> None:
         """Of the same size and time, so that old bytecode would count as this file's."""
-        file.write_text(witness(version))
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        # In one step, or it might be read before it has that time, and once more after that.
+        new = tmp_path / "mine.new"
+        new.write_text(witness(version))
+        os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+        new.replace(file)
 
     def runs(version: int) -> bool:
         return any(each["version"] == version for each in words(tmp_path, "mine", "on_start"))

@@ -2,7 +2,7 @@
 
 A line is written whole in one call, so a process that is killed leaves none half.  A test makes it
 misbehave by files in the working folder: while `slow` exists, each event takes as many seconds as
-stand in it.
+stand in it; while `hold` exists, each event waits whose number is not below that in it.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import msgspec
 
 FILE = os.open("records.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 SLOW = Path("slow")
+HOLD = Path("hold")
 
 
 def note(hook, **fields):
@@ -41,6 +42,9 @@ def about(event):
 def note_event(hook, event, **fields):
     with contextlib.suppress(FileNotFoundError):
         time.sleep(float(SLOW.read_text()))
+    with contextlib.suppress(FileNotFoundError):
+        while event is not None and event.seq >= int(HOLD.read_text()):
+            time.sleep(0.01)
     note(hook, **about(event), **fields)
 
 

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -196,12 +197,20 @@ class Run:
 
     def wait_for_connections(self, count: int) -> None:
         """Until so many connections were told, by all runs in this folder.  What is told again
-        after a death counts once: it may have been told already when its process was killed."""
+        after a death counts once: it may have been told already when its process was killed.
 
-        def told() -> set[tuple[str, int]]:
-            return {(each["account"], each["seq"]) for each in self.records("on_connected")}
+        What happens from then on is later than the opening, also by the run's own measure of the
+        venue's clock, which may be ahead by half of a round trip.
+        """
+
+        def told() -> dict[tuple[str, int], int]:
+            connected = self.records("on_connected")
+            return {(r["account"], r["seq"]): r["message"]["up_at"] for r in connected}
 
         self.wait_for(lambda: len(told()) >= count, f"connection {count}")
+        last = max(told().values())
+        # One that is further away is by another clock.
+        self.wait_for(lambda: not 0 <= last - time.time_ns() < 5 * 10**9, "a later time")
 
     def story(self) -> str:
         """The end of its log, for a failing test's message."""
