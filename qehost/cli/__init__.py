@@ -15,29 +15,39 @@ if sys.argv[1:2] == ["run"]:
 
 import click
 
+from qehost.cli.help import Group
 from qehost.cli.plugin_commands import load_command, plugin_commands
 
 __all__ = ["main"]
 
-# Name → one line of help.  The module has the name of the command, with `_` for `-`.  For
+# Subject → name → one line of help.  The module has the name of the command, with `_` for `-`.  For
 # `qehost --help` none is imported: plugins, HTTP and SQLite would make it slow.
-COMMANDS = {
-    "run": "Receive the stream and hand every message to the plugins.",
-    "reload": "Take new versions and settings of the plugins; the stream stays open.",
-    "status": "Show what runs, how far it has come, and what it is doing.",
-    "tail": "Show events as they come.",
-    "replay": "Deliver events again to chosen plugins, from the journal or a file.",
-    "journal": "List, export and prune what was received; list dead letters.",
-    "config": "Print an annotated settings' file, check one, show the values in use.",
-    "check": "Try what a run needs, from the settings to the venue.",
-    "plugins": "List the plugins that are installed, and whether they can be loaded.",
-    "simulate": "Run a local venue: stream and REST, with a simulated market.",
-    "listen-key": "Make a listen key and print it.",
-    "new-plugin": "Make a package for a new plugin, ready to install and run.",
+SUBJECTS = {
+    "Receive": {
+        "run": "Hand every message of the stream to the plugins.",
+        "reload": "Take new plugins and settings; the stream stays open.",
+    },
+    "Look": {
+        "status": "What runs, how far it has come, what is wrong.",
+        "tail": "Events as they come.",
+        "journal": "What was received: list, export, prune; dead letters.",
+    },
+    "Prepare": {
+        "config": "A file of settings: print, check, show.",
+        "check": "Try what a run needs, up to the venue.",
+        "plugins": "What is installed, and whether it can be loaded.",
+        "listen-key": "Make a listen key and print it.",
+    },
+    "Write plugins": {
+        "new-plugin": "Make a package, ready to install and run.",
+        "simulate": "Run a local venue by itself.",
+        "replay": "Deliver events again to chosen plugins.",
+    },
 }
+COMMANDS = {name: text for commands in SUBJECTS.values() for name, text in commands.items()}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that knows its commands' names and help without importing them."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -63,8 +73,9 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for subject, commands in SUBJECTS.items():
+            with formatter.section(subject):
+                formatter.write_dl(list(commands.items()))
         if added := plugin_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, each[0].help) for name, each in added.items()])
@@ -84,7 +95,15 @@ def _open_standard_streams() -> None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 — until the end
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples={
+        "qehost run --simulate": "orders of a local venue; no account needed",
+        "qehost check": "what a run would need, and whether it is there",
+        "qehost run": "the real thing",
+    },
+)
 @click.version_option(package_name="qehost", message="qehost %(version)s")
 def main(**_: Any) -> None:
     """Every message of Quantum Execute's push stream reaches every plugin."""

@@ -16,6 +16,7 @@ from qehost.cli.checks.settings import SettingsCheck, check_settings
 from qehost.cli.checks.venue import venue_checks
 from qehost.cli.columns import GAP, INDENT, print_lines, row_lines, stdout_console
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.json_output import pretty_json
 from qehost.cli.options import (
     config_option,
@@ -42,7 +43,13 @@ SIGNS = {
 SUBJECT_WIDTH = 19
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost check": "before the first run, and when something is odd",
+        "qehost check --json": "for programs",
+    },
+)
 @config_option
 @specs_option
 @state_dir_option

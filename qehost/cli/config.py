@@ -15,6 +15,7 @@ from rich.text import Text
 from qehost.cli.checks.settings import SettingsCheck, check_settings
 from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
 from qehost.cli.failure import CONFIG_INVALID, handle_errors
+from qehost.cli.help import Group
 from qehost.cli.json_output import pretty_json
 from qehost.cli.options import config_option, specs_option
 from qehost.cli.units import format_count
@@ -34,7 +35,7 @@ from qehost.secret import DOTS
 __all__ = ["command"]
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Print an annotated settings' file, check one, show the values in use."""
 
@@ -42,7 +43,11 @@ def command() -> None:
 # --- create ----------------------------------------------------------------------------------
 
 
-@command.command()
+@command.command(
+    examples={
+        "qehost config create -o qehost.toml": "a file to begin with",
+    }
+)
 @click.option(
     "-o",
     "--output",
@@ -101,7 +106,11 @@ def _section(candidate: Candidate) -> PluginSection:
 # --- check -----------------------------------------------------------------------------------
 
 
-@command.command()
+@command.command(
+    examples={
+        "qehost config check -c qehost.toml": "every mistake, with its line",
+    }
+)
 @config_option
 @specs_option
 @handle_errors
@@ -140,7 +149,11 @@ class ShownSetting(NamedTuple):
     source: str
 
 
-@command.command()
+@command.command(
+    examples={
+        "qehost config show": "what holds, and where it comes from",
+    }
+)
 @config_option
 @specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from qehost.cli.help import Command
 from qehost.cli.journal_table import print_letter, print_letters
 from qehost.cli.json_output import pretty_json
 from qehost.cli.options import state_folder_options
@@ -19,7 +20,14 @@ from qehost.storage.state_folder import StateFolder
 __all__ = ["dead_letters"]
 
 
-@click.command("dead-letters")
+@click.command(
+    "dead-letters",
+    cls=Command,
+    examples={
+        "qehost journal dead-letters 17": "one, with traceback and text",
+        "qehost journal dead-letters --retry all": "when the plugin is mended",
+    },
+)
 @state_folder_options
 @click.argument("ids", type=int, nargs=-1)
 @click.option("--retry", multiple=True, metavar="ID|all", help="Deliver again. Repeatable.")

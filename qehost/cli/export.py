@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeVar
 import click
 
 from qehost.cli.event_search import EventSearch, event_filters
+from qehost.cli.help import Command
 from qehost.cli.options import state_folder_options
 from qehost.cli.output_file import STDOUT, is_stream, output_file
 from qehost.cli.search_progress import SearchProgress
@@ -27,7 +28,14 @@ T = TypeVar("T", Table, ParquetTable)
 FORMATS = ("jsonl", "csv", "parquet")
 
 
-@click.command("export")
+@click.command(
+    "export",
+    cls=Command,
+    examples={
+        "qehost journal export -o day.jsonl --since 1d": "all of a day, for `qehost replay --file`",
+        "qehost journal export --kind fill -o fills.csv": "a table of the fills",
+    },
+)
 @state_folder_options
 @event_filters
 @click.option(

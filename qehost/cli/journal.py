@@ -9,6 +9,7 @@ import click
 from qehost.cli.dead_letters import dead_letters
 from qehost.cli.event_search import EventSearch, accounts_of, event_filters
 from qehost.cli.export import command as export
+from qehost.cli.help import Group
 from qehost.cli.journal_table import print_events
 from qehost.cli.json_output import pretty_json_array
 from qehost.cli.options import state_folder_options
@@ -24,7 +25,7 @@ from qehost.storage.state_folder import StateFolder
 __all__ = ["command"]
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, export and prune what was received; list the dead letters of plugins."""
 
@@ -32,7 +33,13 @@ def command() -> None:
 command.add_command(dead_letters)
 
 
-@command.command("list")
+@command.command(
+    "list",
+    examples={
+        "qehost journal list --kind fill --since 09:30": "the fills since then",
+        "qehost journal list --order-id 2008012345678901248": "the life of one order",
+    },
+)
 @state_folder_options
 @event_filters
 @click.option(
@@ -55,7 +62,12 @@ def list_(folder: StateFolder, wanted: Wanted, account: str, limit: int, as_json
 command.add_command(export)
 
 
-@command.command("prune")
+@command.command(
+    "prune",
+    examples={
+        "qehost journal prune --keep 7d": "what is older goes",
+    },
+)
 @state_folder_options
 @click.option("--keep", type=DURATION, help="Delete what is older: 7d.")
 @click.option("--keep-size", type=SIZE, help="Delete the oldest beyond this size: 20G.")

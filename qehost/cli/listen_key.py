@@ -9,6 +9,7 @@ import click
 
 from qehost import config
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.options import config_option, insecure_option, protocol_option, rest_url_option
 from qehost.cli.units import format_utc
 from qehost.config.settings import AccountSettings
@@ -20,7 +21,12 @@ from qehost.rest import make_listen_key
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost listen-key --json": "with the time of its end",
+    },
+)
 @config_option
 @click.option("--account", "name", metavar="NAME", help="Which one, where there are several.")
 @rest_url_option

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.plugin_package import Kind, package_files
 from qehost.config.suggest import suggestion
 from qehost.errors import Error
@@ -22,7 +23,13 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MAX_LENGTH = 32  # as for every name in the settings
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost new-plugin large-fills --hooks on_fill": "makes qehost-large-fills/",
+        "qehost new-plugin ledger --sink": "one that writes into a database",
+    },
+)
 @click.argument("name")
 @click.option(
     "--hooks",

@@ -11,9 +11,9 @@ import click
 
 from qehost import config
 from qehost.cli.failure import handle_errors
+from qehost.cli.simulated_state import used_folder
 from qehost.config.folders import default_file
 from qehost.config.suggest import suggestion
-from qehost.storage.state_folder import StateFolder
 
 if TYPE_CHECKING:
     from qehost.simulator.faults import Fault
@@ -44,13 +44,13 @@ config_option = click.option(
     show_envvar=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     callback=_or_default,
-    help="The settings' file (TOML). Without it: qehost.toml in the current folder, else in the "
-    "user's folder for configurations, else in /etc/qehost, else none.",
+    help="The settings' file, in place of qehost.toml here, in the user's folder for "
+    "configurations, or in /etc/qehost.",
 )
 
 
 state_dir_option = click.option(
-    "--state-dir", type=click.Path(file_okay=False), help="Where the journal is kept."
+    "--state-dir", type=click.Path(file_okay=False), help="The state folder."
 )
 ws_url_option = click.option("--ws-url", metavar="URL", help="Where the stream is.")
 rest_url_option = click.option("--rest-url", metavar="URL", help="Where REST is.")
@@ -90,8 +90,7 @@ fault_option = click.option(
     callback=_parse_faults,
     multiple=True,
     metavar="NAME[=WHEN]",
-    help="A fault of the local venue, such as drop=5s; may be given several times. "
-    "`qehost simulate --help` lists them.",
+    help="Such as drop=5s. Repeatable; `qehost simulate --help` lists them.",
 )
 
 
@@ -100,7 +99,7 @@ specs_option = click.option(
     "specs",
     multiple=True,
     metavar="SPEC",
-    help="NAME, MODULE[:ATTR] or FILE.py[:ATTR] adds a plugin, no:NAME blocks one. Repeatable.",
+    help="Add the plugin NAME, MODULE[:ATTR] or FILE.py[:ATTR]; no:NAME blocks one. Repeatable.",
 )
 
 
@@ -114,10 +113,8 @@ def state_folder_options(function: Callable[..., None]) -> Callable[..., None]:
     def wrapped(config_file: Path | None, state_dir: str | None, **options: Any) -> None:
         # Where the folder is given, mistakes elsewhere in the settings don't matter here.
         matters = _may_be_state_dir if state_dir is None else _is_state_dir
-        path = config.load(
-            config_file, {"state_dir": state_dir}, matters=matters
-        ).settings.state_dir
-        function(StateFolder(path), **options)
+        loaded = config.load(config_file, {"state_dir": state_dir}, matters=matters)
+        function(used_folder(loaded), **options)
 
     return wrapped
 

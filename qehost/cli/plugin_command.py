@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec
 from qehost import config
 from qehost.cli.failure import handle_errors
 from qehost.cli.options import config_option, state_dir_option, state_folder_options
+from qehost.cli.simulated_state import used_folder
 from qehost.config.suggest import canonical
 from qehost.errors import UnknownPlugin
 from qehost.hookspecs import Context
@@ -85,13 +86,14 @@ def plugin_folder(
 
 def _context(plugin: str, file: Path | None, state_dir: str | None, stack: ExitStack) -> Context:
     """Raises `ConfigError`, and `PluginError` where it can't be used."""
-    settings = config.load(file, {"state_dir": state_dir}).settings
+    loaded = config.load(file, {"state_dir": state_dir})
+    settings = loaded.settings
     candidate = next((each for each in find((), settings.plugins) if each.is_called(plugin)), None)
     if candidate is None:
         raise UnknownPlugin(plugin, "no plugin of this name is installed")
     own: Any = configured(candidate, config_class(candidate))
     accounts = list(settings.accounts)
-    folder = StateFolder(settings.state_dir)
+    folder = used_folder(loaded)
     apis = ApiClients(settings.accounts)
     journals = AccountJournals(folder, accounts)
     stack.callback(apis.close)

@@ -11,6 +11,7 @@ from rich.text import Text
 from qehost import config
 from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.json_output import pretty_json
 from qehost.cli.options import config_option, specs_option
 from qehost.host.discovery import find
@@ -37,7 +38,13 @@ No plugin is installed.
 """
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost plugins": "what is installed",
+        "qehost plugins -p my_alerts.py": "with a file of yours",
+    },
+)
 @config_option
 @specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each plugin.")

@@ -9,6 +9,7 @@ import time
 import click
 
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.options import state_folder_options
 from qehost.cli.units import FiniteRange
 from qehost.errors import Error
@@ -21,7 +22,12 @@ FAILED = 1
 POLL = 0.05
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost config check && qehost reload": "after pip or an editor has changed a plugin",
+    },
+)
 @state_folder_options
 @click.option(
     "--timeout",

@@ -15,8 +15,10 @@ from qehost import config
 from qehost.cli.compare import Versions, batches, compare
 from qehost.cli.event_search import EventSearch, event_filters
 from qehost.cli.failure import COULD_NOT_START, handle_errors
+from qehost.cli.help import Command
 from qehost.cli.options import config_option, state_dir_option
 from qehost.cli.search_progress import SearchProgress
+from qehost.cli.simulated_state import used_folder
 from qehost.cli.units import format_count
 from qehost.config.settings import Settings
 from qehost.errors import ProcessDied
@@ -45,7 +47,14 @@ END_TIMEOUT = 30.0
 """Seconds that the plugins have to end."""
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost replay -p store --since 1d": "the last day, once more",
+        "qehost replay -p my_alerts.py --pdb --since 1h": "the debugger at each exception",
+        "qehost replay --compare old.py new.py --since 1d": "what two versions do differently",
+    },
+)
 @config_option
 @state_dir_option
 @click.option(
@@ -109,10 +118,8 @@ def command(
         raise click.UsageError("--compare takes both versions: leave out -p and --pdb.")
     if not specs and not versions:
         raise click.UsageError("Which plugin gets the events? Name it with -p.")
-    settings = config.load(
-        config_file, {"state_dir": state_dir}, matters=config.all_but_accounts
-    ).settings
-    folder = StateFolder(settings.state_dir)
+    loaded = config.load(config_file, {"state_dir": state_dir}, matters=config.all_but_accounts)
+    settings, folder = loaded.settings, used_folder(loaded)
     wanted = replace(wanted, first_seq=from_seq, last_seq=to_seq or FOREVER)
     secrets = secrets_in(settings.accounts.values())
     log_settings = LogSettings("info", settings.log.format, secrets)

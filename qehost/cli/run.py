@@ -16,6 +16,7 @@ from qehost import config
 from qehost.cli.checks.accounts import account_mistakes
 from qehost.cli.debugging import log_aside
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.options import (
     config_option,
     describe_config,
@@ -27,6 +28,7 @@ from qehost.cli.options import (
     state_dir_option,
     ws_url_option,
 )
+from qehost.cli.simulated_state import announced
 from qehost.cli.tasks import RunOptions, SettingsReloader, connection_tasks, host_tasks
 from qehost.cli.units import FiniteRange
 from qehost.errors import ConfigError
@@ -43,7 +45,14 @@ log = logging.getLogger("qehost.run")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost run --simulate": "a local venue, no account needed",
+        "qehost run -p my_alerts.py --watch": "a plugin that you are writing",
+        "qehost run -c qehost.toml": "the accounts of this file",
+    },
+)
 @config_option
 @specs_option
 @click.option("--simulate", is_flag=True, help="Run against a local venue, started with it.")
@@ -113,6 +122,7 @@ def command(
     # Before anything can fail, since the reader of the log may expect JSON.
     section = config.try_load(config_file, flags).loaded.settings.log
     set_up(log_settings := LogSettings(section.level, section.format), "supervisor")
+    temporary = ""
     with ExitStack() as stack:
         if simulate:
             from qehost.cli.local_venue import simulated_venue
@@ -121,9 +131,11 @@ def command(
             flags.update(stack.enter_context(venue))
             if flags["state_dir"] is None:
                 # Simulated events must not be mixed with real ones.
-                flags["state_dir"] = stack.enter_context(
+                temporary = stack.enter_context(
                     tempfile.TemporaryDirectory(prefix="qehost-simulated-")
                 )
+                stack.enter_context(announced(temporary))
+                flags["state_dir"] = temporary
         loaded = config.load(config_file, flags)
         settings = loaded.settings
         log_settings = LogSettings(
@@ -140,6 +152,9 @@ def command(
         set_up(log_settings, "supervisor")
         write_without_waiting()
         log.info("%s", describe_config(config_file))
+        if simulate:
+            until = ", until this run ends" if temporary else ""
+            log.info("the state is in %s%s", settings.state_dir, until)
         for warning in loaded.warnings:
             log.warning("%s", warning)
         folder = StateFolder(Path(settings.state_dir))

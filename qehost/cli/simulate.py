@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from qehost.cli.failure import handle_errors
+from qehost.cli.help import Command
 from qehost.cli.options import fault_option
 from qehost.cli.units import FiniteRange
 from qehost.errors import Error
@@ -18,10 +19,11 @@ from qehost.simulator.server import StreamProtocol, Venue
 __all__ = ["command"]
 
 
-class _SimulateCommand(click.Command):
+class _SimulateCommand(Command):
     """Adds the list of faults to the help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
         with formatter.section("Faults, each with its default"):
             formatter.write_dl(describe_faults())
         formatter.write_paragraph()
@@ -31,7 +33,14 @@ class _SimulateCommand(click.Command):
         )
 
 
-@click.command("simulate", cls=_SimulateCommand)
+@click.command(
+    "simulate",
+    cls=_SimulateCommand,
+    examples={
+        "qehost simulate --rate 30": "a lively market",
+        "qehost simulate --fault drop=10s": "whose stream ends again and again",
+    },
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",

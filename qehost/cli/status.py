@@ -8,6 +8,7 @@ import sys
 import click
 import msgspec
 
+from qehost.cli.help import Command
 from qehost.cli.json_output import pretty_json
 from qehost.cli.options import state_folder_options
 from qehost.cli.status_check import check_line
@@ -25,7 +26,14 @@ NOT_RUNNING = 1
 USUAL = Limits()
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost status --watch": "anew each second",
+        "qehost status --check --max-down 30": "a line and an exit code, for monitoring",
+        "qehost status --json | jq .trouble": "what is wrong, for programs",
+    },
+)
 @state_folder_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--watch", "watched", is_flag=True, help="Show it anew each second, until Ctrl-C.")

@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 
 from qehost.cli.event_search import EventSearch, accounts_of, event_filters
+from qehost.cli.help import Command
 from qehost.cli.journal_table import print_line
 from qehost.cli.json_output import EscapingFile
 from qehost.cli.options import state_folder_options
@@ -30,7 +31,13 @@ POLL = 0.1
 """Seconds between two reads of the journal."""
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples={
+        "qehost tail --kind fill --kind error": "only these kinds",
+        "qehost tail --json | jq .message": "for programs",
+    },
+)
 @state_folder_options
 @event_filters
 @click.option(

@@ -87,7 +87,7 @@ def test_the_help_lists_it_and_imports_nothing(site: Path) -> None:
     done = qehost("--help", site=site)
     assert done.returncode == 0
     section = done.stdout.partition("Commands of plugins:\n")[2]
-    assert section.split() == ["store", "Keeps", "fills.", "(qehost-store)"]
+    assert section.split()[:4] == ["store", "Keeps", "fills.", "(qehost-store)"]
 
 
 def test_without_one_the_help_is_as_ever(tmp_path: Path) -> None:
@@ -161,4 +161,4 @@ def test_metadata_that_can_not_be_read_hides_no_other_command(site: Path) -> Non
 
 def test_a_command_that_nobody_has_is_a_usage_error(site: Path) -> None:
     done = qehost("stroe", site=site)
-    assert (done.returncode, "No such command" in done.stderr) == (2, True)
+    assert (done.returncode, "did you mean store?" in done.stderr) == (2, True)
