@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
 from qehost import errors, testing
-from qehost.cli import COMMANDS
+from qehost.cli import COMMANDS, main
 from qehost.cli.plugin_package import package_files
 from qehost.config.settings import OF_PLUGINS, HostSettings, PluginSettings
 from qehost.errors import ConnectionLost, Error, RestError, WebsocketClientError
@@ -23,6 +26,9 @@ from qehost.host.delivery import SLICE
 from qehost.rest.api import API, DEFAULT_TIMEOUT
 
 ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+OF_PLUGINS_PAGES = sorted(ROOT.glob("plugins/*/*.md"))
+TUTORIAL = (ROOT / "docs" / "tutorial" / "first-plugin.md").read_text(encoding="utf-8")
 PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 HOOKSPECS = (ROOT / "qehost" / "hookspecs.py").read_text(encoding="utf-8")
 
@@ -139,7 +145,9 @@ def anchors_of(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]), ids=lambda page: page.name
+    "page",
+    sorted([*ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md"), *OF_PLUGINS_PAGES, *PAGES]),
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     lost = []
@@ -159,8 +167,8 @@ def test_the_tutorials_plugin_passes_the_tutorials_tests(tmp_path: Path) -> None
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     written = []
-    for code in blocks("python"):
-        if named := re.match(r"# (\S+\.py)\n", code):
+    for code in blocks("python", TUTORIAL):
+        if named := re.match(r"# (\S+/\S+\.py)\n", code):
             assert (tmp_path / named[1]).exists(), "new-plugin makes another file"
             (tmp_path / named[1]).write_text(code, encoding="utf-8")
             written.append(named[1])
@@ -171,6 +179,75 @@ def test_the_tutorials_plugin_passes_the_tutorials_tests(tmp_path: Path) -> None
         [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_command_of_qehosts_in_a_page_has_the_options_that_it_names(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for line in "".join(blocks("sh", text)).replace("\\\n", " ").splitlines():
+        words = shlex.split(line.partition(" | ")[0].removeprefix("sudo -u qehost "), comments=True)
+        if not words or Path(words[0]).name != "qehost":
+            continue
+        command: click.Command = main
+        with ExitStack() as stack:
+            parent = context = stack.enter_context(click.Context(main))
+            rest = words[1:]
+            while isinstance(command, click.Group) and rest and rest[0] in names_of(command):
+                name = rest.pop(0)
+                found = names_of(command)[name]
+                assert found is not None, line
+                command = found
+                context = click.Context(command, parent=parent, resilient_parsing=True)
+                parent = stack.enter_context(context)
+            if rest and command is main:
+                # A plugin's: its own tests have it.  Or an option of `qehost`.
+                assert rest[0] in OF_OFFICIAL_PLUGINS or rest[0].startswith("-"), line
+            elif "&&" not in rest:
+                command.make_parser(context).parse_args([word for word in rest if word != "||"])
+
+
+OF_OFFICIAL_PLUGINS = {"archive", "guard", "notify", "stats", "store"}
+
+
+def names_of(group: click.Group) -> dict[str, click.Command | None]:
+    names = COMMANDS if group is main else group.commands
+    with click.Context(group) as context:
+        return {name: group.get_command(context, name) for name in names}
+
+
+@pytest.mark.parametrize("name", ["first-run", "first-plugin", "production"])
+def test_the_chinese_tutorial_has_the_commands_and_files_of_the_english_one(name: str) -> None:
+    code = re.compile(
+        r"^(?:<!-- test: [a-z ]+ -->\n)?```(?:sh|python|toml)\n.*?^```$|^<!-- test: end -->$",
+        re.MULTILINE | re.DOTALL,
+    )
+    english, chinese = (
+        (ROOT / "docs" / language / f"{name}.md").read_text(encoding="utf-8")
+        for language in ("tutorial", "zh")
+    )
+    assert len(code.findall(english)) > 5
+    assert code.findall(chinese) == code.findall(english)
+    headings = re.compile(r"^#+ ", re.MULTILINE)
+    assert headings.findall(chinese) == headings.findall(english)
+
+
+def test_the_chinese_page_on_operation_has_the_exit_codes_of_the_english_one() -> None:
+    codes = [
+        re.findall(r"^\| (\d|128 \+ N) \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+        for page in ("docs/operating.md", "docs/zh/operating.md")
+    ]
+    assert codes[0] == codes[1]
+
+
+def test_every_page_is_in_the_index_of_the_site() -> None:
+    entries = set()
+    for index in ("docs/index.md", "docs/howto/index.md"):
+        folder = (ROOT / index).parent
+        text = (ROOT / index).read_text(encoding="utf-8")
+        for tree in re.findall(r"^```{toctree}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            names = re.findall(r"^[^:\n]+$", tree, re.MULTILINE)
+            entries |= {(folder / f"{name}.md").resolve() for name in names}
+    assert set(PAGES) - entries == {ROOT / "docs" / "index.md"}
 
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

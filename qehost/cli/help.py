@@ -48,7 +48,9 @@ class Command(_WithExamples, click.Command):
         """Subject → each option, and what it does.  The command's own come first."""
         found: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
+            record = parameter.get_help_record(ctx)
+            # Arguments, too, from click 8.5 on; the usage names them.
+            if record and isinstance(parameter, click.Option):
                 found[SUBJECT_OF.get(parameter.name or "", OTHERS)].append(record)
         return {subject: found[subject] for subject in (OTHERS, *SUBJECTS) if subject in found}
 

@@ -1,8 +1,8 @@
 """The settings: every name, type, bound, unit, default and meaning.  `loading` fills them in.
 
-`qehost config create` prints the descriptions beside the settings, and docs/operating.md has them
-in a table.  `Meta(title=…)` describes the allowed values where the type alone does not; `extra`
-marks paths and modules' files, which are relative to the folder of the settings' file.
+`qehost config create` prints the descriptions beside the settings, and docs/reference/settings.md
+has them in a table.  `Meta(title=…)` describes the allowed values where the type alone does not;
+`extra` marks paths and modules' files, which are relative to the folder of the settings' file.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from qehost.config.settings import AccountSettings, PluginSettings, Settings
 from qehost.host.plugin_config import configure
 from qehost.secret import Secret
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 CREDENTIALS = {"QEHOST_API_KEY": "key-of-mine", "QEHOST_API_SECRET": "secret-of-mine"}
 
 
@@ -98,5 +98,4 @@ def test_a_plugins_fields_stand_there_with_their_meaning_and_the_needed_ones_are
 
 
 def test_the_documentation_holds_the_table_of_the_settings() -> None:
-    # To renew it: python -c 'from qehost.config.annotated import markdown; print(markdown())'
     assert markdown() in DOCUMENT.read_text(encoding="utf-8")
