@@ -15,6 +15,7 @@ from qehost.cli.checks.machine import machine_checks
 from qehost.cli.checks.settings import SettingsCheck, check_settings
 from qehost.cli.checks.venue import venue_checks
 from qehost.cli.columns import GAP, INDENT, print_lines, row_lines, stdout_console
+from qehost.cli.elapsed import elapsed
 from qehost.cli.failure import handle_errors
 from qehost.cli.help import Command
 from qehost.cli.json_output import pretty_json
@@ -65,6 +66,7 @@ SUBJECT_WIDTH = 19
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @handle_errors
+@elapsed()
 def command(
     config_file: Path | None,
     specs: tuple[str, ...],

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from qehost.cli.checks.settings import SettingsCheck, check_settings
 from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
+from qehost.cli.elapsed import elapsed
 from qehost.cli.failure import CONFIG_INVALID, handle_errors
 from qehost.cli.help import Group
 from qehost.cli.json_output import pretty_json
@@ -56,6 +57,7 @@ def command() -> None:
 )
 @specs_option
 @handle_errors
+@elapsed()
 def create(output: Path | None, specs: tuple[str, ...]) -> None:
     """Print an annotated settings' file, with every default.
 
@@ -114,6 +116,7 @@ def _section(candidate: Candidate) -> PluginSection:
 @config_option
 @specs_option
 @handle_errors
+@elapsed()
 def check(config_file: Path | None, specs: tuple[str, ...]) -> None:
     """Find every mistake in the settings, those of the plugins included, and end with 4 if there
     are any.
@@ -158,6 +161,7 @@ class ShownSetting(NamedTuple):
 @specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @handle_errors
+@elapsed()
 def show(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
     """Print the values in use, and where each comes from. Secrets are dots.
 

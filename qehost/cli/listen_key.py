@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from qehost import config
+from qehost.cli.elapsed import elapsed
 from qehost.cli.failure import handle_errors
 from qehost.cli.help import Command
 from qehost.cli.options import config_option, insecure_option, protocol_option, rest_url_option
@@ -36,6 +37,7 @@ __all__ = ["command"]
     "--json", "as_json", is_flag=True, help="One JSON object, with the end as epoch seconds."
 )
 @handle_errors
+@elapsed()
 def command(
     config_file: Path | None,
     name: str | None,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 from qehost import config
+from qehost.cli.elapsed import elapsed
 from qehost.cli.failure import handle_errors
 from qehost.cli.options import config_option, state_dir_option, state_folder_options
 from qehost.cli.simulated_state import used_folder
@@ -55,7 +56,7 @@ def plugin_command(
         def command(
             config_file: Path | None, state_dir: str | None, *args: P.args, **kwargs: P.kwargs
         ) -> None:
-            with ExitStack() as stack:
+            with ExitStack() as stack, elapsed():
                 function(_context(plugin, config_file, state_dir, stack), *args, **kwargs)
 
         return command

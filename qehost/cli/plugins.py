@@ -10,6 +10,7 @@ from rich.text import Text
 
 from qehost import config
 from qehost.cli.columns import Column, lay_out_table, print_lines, stdout_console
+from qehost.cli.elapsed import elapsed
 from qehost.cli.failure import handle_errors
 from qehost.cli.help import Command
 from qehost.cli.json_output import pretty_json
@@ -49,6 +50,7 @@ No plugin is installed.
 @specs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, an object for each plugin.")
 @handle_errors
+@elapsed()
 def command(config_file: Path | None, specs: tuple[str, ...], as_json: bool) -> None:
     """List the plugins that are installed or given with -p, and whether they can be loaded.
 

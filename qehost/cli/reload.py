@@ -8,6 +8,7 @@ import time
 
 import click
 
+from qehost.cli.elapsed import elapsed
 from qehost.cli.failure import handle_errors
 from qehost.cli.help import Command
 from qehost.cli.options import state_folder_options
@@ -38,6 +39,7 @@ POLL = 0.05
     help="How long to wait for the result.",
 )
 @handle_errors
+@elapsed()
 def command(folder: StateFolder, timeout: float) -> None:
     """Have a running qehost take new versions and new settings of its plugins.
 

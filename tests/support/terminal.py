@@ -16,7 +16,7 @@ from pathlib import Path
 
 from running import QEHOST
 
-__all__ = ["ACCOUNT", "PLUGIN", "PROCESS", "WIDTHS", "shown", "watched"]
+__all__ = ["ACCOUNT", "PLUGIN", "PROCESS", "WIDTHS", "shown", "watched", "written"]
 
 WIDTHS = (60, 80, 100, 120, 200)
 # As long as names may be.
@@ -27,8 +27,14 @@ PROCESS = "slow-archive-process-00000000001"
 
 def shown(columns: int, arguments: Sequence[str | Path], cwd: Path) -> list[str]:
     """The lines that it writes to the terminal.  One that goes over its edge is one line here."""
-    _, written = _run((24, columns), arguments, cwd, {"COLUMNS": str(columns)})
-    return re.sub(r"\x1b\[[0-9;]*m", "", written.decode()).splitlines()
+    # Where the machine is slow, also how long it has been at it.
+    text = re.sub(r"\r\x1b\[K(… \d+ s\r)?", "", written(columns, arguments, cwd))
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+
+
+def written(columns: int, arguments: Sequence[str | Path], cwd: Path) -> str:
+    """What it writes to the terminal, to the letter."""
+    return _run((24, columns), arguments, cwd, {"COLUMNS": str(columns)})[1].decode()
 
 
 def watched(columns: int, arguments: Sequence[str | Path], cwd: Path, until: str) -> str:
