@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from qehost import config
 from qehost.cli import main
 from qehost.cli.failure import CONFIG_INVALID, COULD_NOT_START, USAGE
 from qehost.supervisor.supervisor import GAVE_UP
@@ -98,6 +99,33 @@ def test_the_service_is_operated_from_a_shell_as_it_says_without_its_secrets(
         assert (result.exit_code, text in result.output) == (code, True), result.output
     # A run needs them, and says so.
     assert "/run/credentials/qehost.service" in CliRunner().invoke(main, ["config", "check"]).output
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "text"),
+    [
+        ("qehost.service", "ini", "[Unit]"),
+        ("qehost.toml", "toml", "/run/credentials"),
+        ("Dockerfile", "dockerfile", "FROM"),
+    ],
+)
+def test_the_files_to_copy_are_those_of_the_page(name: str, language: str, text: str) -> None:
+    (block,) = [block for block in blocks(language) if text in block]
+    assert (ROOT / "deploy" / name).read_text(encoding="utf-8") == block
+
+
+def test_the_settings_of_the_compose_file_are_right(tmp_path: Path) -> None:
+    text = (ROOT / "deploy" / "compose.yml").read_text(encoding="utf-8")
+    environ = dict(re.findall(r"^      (QEHOST_\w+): '?(.*?)'?$", text, re.MULTILINE))
+    assert len(environ) > 5
+    for name, value in environ.items():
+        if secret := re.search(r"/run/secrets/(\w+)", value):
+            assert f"\n  {secret[1]}: {{ file: " in text
+            (tmp_path / secret[1]).write_text("a secret")
+            environ[name] = value.replace("/run/secrets", str(tmp_path))
+    settings = config.load(environ=environ).settings
+    assert settings.accounts["main"].api_key
+    assert {settings.plugins[name].process for name in ("store", "metrics")} == {"store", "metrics"}
 
 
 def test_the_container_asks_for_its_health_by_a_command_that_there_is() -> None:

@@ -83,3 +83,37 @@ def test_the_readme_names_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python -m pip install tox && tox run -e demo\n" in readme
     assert "python -m pip install tox && tox run\n" in readme
+
+
+def test_the_extra_all_has_every_official_plugin_and_every_other_extra() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    plugins = {file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml")}
+    first, *others = extras["all"]
+    assert first == f"qehost[{','.join(sorted(set(extras) - {'all'}))}]"
+    assert {requirement.partition(">")[0] for requirement in others} == plugins
+    for project in (ROOT / "plugins").glob("*/pyproject.toml"):
+        with project.open("rb") as file:
+            table = tomllib.load(file)["project"]
+        bound = f">={table['version'].rpartition('.')[0]},<"
+        assert any(each.startswith(f"{table['name']}{bound}") for each in others), table["name"]
+
+
+def test_every_dependency_stands_with_its_licence_in_the_page() -> None:
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    for project in (ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")):
+        with project.open("rb") as file:
+            dependencies = tomllib.load(file)["project"]["dependencies"]
+        for requirement in dependencies:
+            name = re.split(r"[<>=\[ ]", requirement)[0].lower()
+            assert name == "qehost" or f"\n| {name} | " in page, f"{name}: docs/make_licences.py"
+
+
+def test_a_release_builds_with_what_is_tested_and_publishes_without_a_password() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert "- run: .ci/run\n" in workflow
+    assert 'tox run -e dist -- --tag "$TAG"' in workflow
+    assert "id-token: write" in workflow
+    assert "secrets." not in workflow
+    assert "{work_dir}{/}dist-files" in (ROOT / "tox.ini").read_text(encoding="utf-8")
+    assert "path: .tox/dist-files/\n" in workflow
