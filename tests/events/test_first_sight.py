@@ -69,9 +69,7 @@ def test_what_was_made_before_the_end_of_a_doubtful_time_may_have_been_told() ->
     assert not doubtful.may_be_told(SINCE + 5 + 5_001)
 
 
-def test_what_was_made_later_than_now_may_have_been_told_before_a_clock_was_set_back() -> (
-    None
-):
+def test_what_was_made_later_than_now_may_have_been_told_before_a_clock_was_set_back() -> None:
     sight = FirstSight()
     assert not sight.may_be_told(90_000, 50_000)
     sight.doubtful_until = 40_000
