@@ -108,6 +108,8 @@ class Reload:
         """A process has loaded its plugins.  False: it is none of those that are being loaded."""
         if self._handing_over or self._new.get(child.name) is not child:
             return False
+        if self.outcome is not None:
+            return True  # it was refused meanwhile, and its processes are killed
         if missed := self._missed(message):
             self._refuse("\n".join(missed))
             return True

@@ -211,9 +211,9 @@ def test_rest_that_refuses_while_catching_up_is_asked_until_all_is_there(shared:
 
 def test_a_drop_while_many_pages_are_read_and_a_page_that_fails(shared: Pair) -> None:
     before = shared.connections()
+    asked = len(shared.venue.requests)
     shared.venue.drop("reset")
     shared.venue.step(900)
-    asked = len(shared.venue.requests)
 
     def pages() -> int:
         requests = list(shared.venue.requests)[asked:]
@@ -345,8 +345,9 @@ def test_a_takeover_is_told_and_answered_slowly_and_the_other_account_has_no_par
             assert not run.records("on_disconnected", account="two")
             assert not run.records("on_error", account="two")
             check_once(run.records(account="two"))
-            keys = [r for r in venue.requests if r.path.endswith("/listen-key")]
-            assert len(keys) == 3, "one for each account, and one after the first takeover"
+            _, _, third, *later = [r for r in venue.requests if r.path.endswith("/listen-key")]
+            # One for each account, one after the first takeover, and after the second one it waits.
+            assert all(each.at - third.at > 10 for each in later)
 
 
 def test_an_account_that_can_not_connect_at_all_costs_the_others_nothing(tmp_path: Path) -> None:

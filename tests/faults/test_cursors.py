@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -21,10 +22,8 @@ def spoil(path: Path, how: str) -> None:
     if how == "deleted":
         path.unlink()
     elif how == "folder deleted":
-        path.unlink()
-        for other in path.parent.iterdir():
-            other.unlink()
-        path.parent.rmdir()
+        # At once: what is taken away piece by piece is put back meanwhile.
+        shutil.rmtree(path.parent.rename(path.parent.with_name("deleted")))
     elif how == "one bit":
         content = bytearray(path.read_bytes())
         content[128 + 1] ^= 1 << 3  # 2,048 events further on

@@ -163,8 +163,8 @@ def test_kills_reloads_and_restarts_in_an_outage_lose_nothing_and_double_nothing
 ) -> None:
     with start(tmp_path, venue) as run:
         run.wait_for(lambda: sink.seqs(), "a connection")
+        sink.go_down()
         with Numbers(venue, rate=200) as numbers:
-            sink.go_down()
             run.wait_for(lambda: sink.calls(ok=False), "the outage")
             for number in range(3):
                 known = len(run.records())

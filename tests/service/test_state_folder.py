@@ -224,10 +224,12 @@ def test_a_state_folder_that_is_deleted_costs_nothing_that_comes_after_it(
     for number in range(5):
         venue.push(status("before", number))
     calls.wait("on_status", 5)
+    # It dies before it can put back what it has in mind.
+    (pid,) = children()
+    os.kill(pid, signal.SIGSTOP)
     # At once: what is taken away piece by piece is put back meanwhile.
     (tmp_path / "state").rename(tmp_path / "deleted")
     shutil.rmtree(tmp_path / "deleted", ignore_errors=True)
-    (pid,) = children()
     os.kill(pid, signal.SIGKILL)
     calls.wait("on_connected", 2)
     venue.push(status("before", 4))  # a duplicate

@@ -142,12 +142,18 @@ def test_one_that_is_asked_for_meanwhile_begins_when_the_first_has_ended(
     assert each.hosts["main"] is not first
 
 
+@pytest.mark.parametrize("has_loaded", [False, True])
 def test_the_end_of_everything_ends_it_and_those_that_wait(
-    reloading: Callable[..., Reloading], tmp_path: Path
+    reloading: Callable[..., Reloading], tmp_path: Path, has_loaded: bool
 ) -> None:
+    """Also where the new process has just said that it has loaded its plugins."""
     each = reloading(lambda: Reread([task(tmp_path)], []))
     each.ask()
     each.ask()
+    if has_loaded:
+        (host,) = each.reloads.children
+        assert host.control is not None
+        wait_for(host.control.poll, "its word that it has loaded its plugins")
     each.reloads.abandon("stopping")
     wait_for(each.take_messages)
     state = each.reporter.reload

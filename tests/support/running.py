@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ Record = dict[str, Any]
 
 QEHOST = [sys.executable, "-c", "from qehost.cli import main; main(prog_name='qehost')"]
 RECORDER = Path(__file__).with_name("recorder.py")
+ESTABLISHED = 1  # as Linux numbers the states of TCP
 QUICK = {"connection.reconnect_delay": 0.1, "connection.reconnect_max_delay": 0.5}
 """Settings with which a test need not wait for a reconnect."""
 
@@ -74,6 +76,7 @@ class Run:
         before: str = "",
     ) -> None:
         self.folder = folder
+        self._venue = venue
         self.state = state or folder / "state"
         self.log: list[str] = []
         """Every line of standard error so far."""
@@ -139,6 +142,7 @@ class Run:
         for reader in self._readers:
             # The children hold the pipes' other ends: their end of file means that all are gone.
             reader.join(PATIENCE)
+        self._wait_for_the_venue()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal to the supervisor alone; the exit code."""
@@ -153,7 +157,16 @@ class Run:
             raise AssertionError(f"did not end within {PATIENCE:g} s{self.story()}") from None
         for reader in self._readers:
             reader.join(PATIENCE)
+        self._wait_for_the_venue()
         return code
+
+    def _wait_for_the_venue(self) -> None:
+        """Until it knows that the streams have ended: what it sent over one of them would be lost,
+        and the test might wait for it."""
+        wait_for(
+            lambda: not any(map(_has_ended, getattr(self._venue, "connections", ()))),
+            "the venue to notice the end",
+        )
 
     # --- what it does ----------------------------------------------------------------------
 
@@ -264,6 +277,14 @@ class Run:
         whole = data[: data.rfind(b"\n") + 1]
         self._read_to += len(whole)
         self._records += [json.loads(line) for line in whole.splitlines()]
+
+
+def _has_ended(stream: Any) -> bool:
+    """Whether the system knows that the client has closed its end."""
+    with contextlib.suppress(OSError):
+        state = stream._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return bool(state[0] != ESTABLISHED)
+    return True
 
 
 def _open_files(pid: int) -> Iterator[str]:
