@@ -95,8 +95,10 @@ def test_breakpoint_stops_in_the_hook_and_to_quit_ends_the_run(
         assert letters.counts() == {}
     log = (tmp_path / "state" / "debug.log").read_text()
     assert "stopping: the debugger was quit" in log
+    # On a busy machine the other plugin, and its process, may take that long, too.
+    about_it = "\n".join(x for x in log.splitlines() if re.search("plugin mine|debugged", x))
     for text in ("hang_timeout", "has been running", "died", "killed"):
-        assert text not in log
+        assert text not in about_it
 
 
 def test_where_the_debugger_was_quit_the_event_comes_again(tmp_path: Path, venue: Venue) -> None:

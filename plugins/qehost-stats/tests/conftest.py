@@ -106,7 +106,7 @@ def qehost():
             cwd=cwd,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=200,
             check=False,
         )
         assert bool(done.returncode) is fails, done.stderr
@@ -132,14 +132,14 @@ def journal(tmp_path_factory, qehost):
                 _wait_for_events(qehost, folder, venue)
             finally:
                 run.send_signal(signal.SIGTERM)
-                run.wait(30)
+                run.wait(200)
         yield folder
 
 
 def _wait_for_events(qehost, folder, venue):
     """Until the journal has enough of the market, however slow the machine is."""
     command = ("stats", "report", "-c", "qehost.toml", "--no-venue", "--format", "json", "-o", "-")
-    until = time.monotonic() + 120
+    until = time.monotonic() + 250
     venue.wait_connected(timeout=120)
     venue.rate = 300
     while len(venue.sent) < EVENTS and time.monotonic() < until:

@@ -21,7 +21,7 @@ def lines(caplog):
 
 
 def wait_for(condition):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)

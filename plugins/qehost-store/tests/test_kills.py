@@ -15,7 +15,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -143,11 +142,8 @@ class Run:
 @pytest.fixture
 def venue() -> Iterator[str]:
     """What `qehost simulate` says of itself."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     process = subprocess.Popen(
-        [*QEHOST, "simulate", "--rate", str(RATE), "--port", str(port)],
+        [*QEHOST, "simulate", "--rate", str(RATE), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 
 import pytest
@@ -80,4 +81,5 @@ def test_a_clock_that_is_off_is_told_and_no_failure() -> None:
         arguments = ["--ws-url", venue.ws_url, "--rest-url", venue.rest_url]
         state, text = state_of("clock main", *arguments)
     assert state == "warning"
-    assert "120.0 s" in text
+    # As exactly as half of a round trip, which may take long.
+    assert re.search(r"1[12]\d\.\d s", text)
