@@ -34,6 +34,7 @@ include_patterns = [
 ]
 myst_heading_anchors = 4
 exclude_patterns = [".*", "build", "dist"]
+smartquotes_action = "qe"  # the dashes of options stay as they are
 html_theme = "furo"
 # So that the folder itself can be opened.
 html_extra_path = ["site_root"]
