@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from qehost import config
 from qehost.cli.failure import handle_errors
@@ -15,10 +16,14 @@ from qehost.cli.simulated_state import used_folder
 from qehost.config.folders import default_file
 from qehost.config.suggest import suggestion
 
+PROJECT = "qehost"
+"""The group of their entry points; `hookspecs` would take long to import."""
+
 if TYPE_CHECKING:
     from qehost.simulator.faults import Fault
 
 __all__ = [
+    "complete_plugin",
     "config_option",
     "describe_config",
     "fault_option",
@@ -94,11 +99,21 @@ fault_option = click.option(
 )
 
 
+def complete_plugin(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """For a shell: the installed plugins, and files."""
+    from importlib.metadata import entry_points
+
+    names = sorted({entry.name for entry in entry_points(group=PROJECT)})
+    found = [CompletionItem(name) for name in names if name.startswith(begun)]
+    return [*found, CompletionItem(begun, type="file")]
+
+
 specs_option = click.option(
     "-p",
     "specs",
     multiple=True,
     metavar="SPEC",
+    shell_complete=complete_plugin,
     help="Add the plugin NAME, MODULE[:ATTR] or FILE.py[:ATTR]; no:NAME blocks one. Repeatable.",
 )
 

@@ -16,7 +16,7 @@ from qehost.cli.compare import Versions, batches, compare
 from qehost.cli.event_search import EventSearch, event_filters
 from qehost.cli.failure import COULD_NOT_START, handle_errors
 from qehost.cli.help import Command
-from qehost.cli.options import config_option, state_dir_option
+from qehost.cli.options import complete_plugin, config_option, state_dir_option
 from qehost.cli.search_progress import SearchProgress
 from qehost.cli.simulated_state import used_folder
 from qehost.cli.units import format_count
@@ -62,6 +62,7 @@ END_TIMEOUT = 30.0
     "specs",
     multiple=True,
     metavar="SPEC",
+    shell_complete=complete_plugin,
     help="NAME, MODULE[:ATTR] or FILE.py[:ATTR]: a plugin that gets the events; no other one does. "
     "Repeatable.",
 )

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from itertools import pairwise
 
 import click
@@ -15,6 +16,7 @@ from running import QEHOST
 
 from qehost.cli import COMMANDS, main
 from qehost.cli.help import OTHERS, SUBJECTS, Command
+from qehost.cli.options import complete_plugin
 from qehost.simulator.faults import parse
 
 
@@ -106,3 +108,14 @@ def test_commands_and_options_are_completed(shell: str) -> None:
     assert "reload" in completed("qehost re")
     assert "--simulate" in completed("qehost run --si")
     assert "dead-letters" in completed("qehost journal de")
+
+
+def test_a_shell_completes_installed_plugins_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [EntryPoint(name, "x:Y", "qehost") for name in ("store", "stats", "console")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+    found = complete_plugin(click.Context(main), click.Option(["-p"]), "st")
+    assert [(each.value, each.type) for each in found] == [
+        ("stats", "plain"),
+        ("store", "plain"),
+        ("st", "file"),
+    ]

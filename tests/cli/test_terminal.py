@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from running import QEHOST
-from terminal import ACCOUNT, PLUGIN, PROCESS, WIDTHS, shown
+from terminal import ACCOUNT, PLUGIN, PROCESS, WIDTHS, shown, written
 
 from qehost.events.codec import encode_events
 from qehost.messages import AnyEvent, OrderEvent, OrderMessage, StatusEvent
@@ -16,6 +16,7 @@ from qehost.storage.dead_letters import DeadLetters
 from qehost.storage.journal import Journal
 from qehost.storage.state_folder import StateFolder
 
+COLOUR = re.compile(r"\x1b\[(\d+;)*3\d")
 MASTER, ORDER = "mo_1764036000000000001", "o_1764036000000000412"
 
 
@@ -23,6 +24,16 @@ MASTER, ORDER = "mo_1764036000000000001", "o_1764036000000000412"
 def folder(tmp_path: Path) -> StateFolder:
     (tmp_path / "state").mkdir()
     return StateFolder(tmp_path / "state")
+
+
+def test_no_color_leaves_the_colours_out(
+    folder: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["check", "--state-dir", folder.path]
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert COLOUR.search(written(80, command, folder.path))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not COLOUR.search(written(80, command, folder.path))
 
 
 # --- the journal ------------------------------------------------------------------------------
