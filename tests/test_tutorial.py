@@ -93,7 +93,9 @@ class Reader:
         )
 
         def fills() -> bool:
-            return "fill" in self._bash("qehost status && qehost journal list --kind fill").stdout
+            return (
+                "(derived)" in self._bash("qehost status && qehost journal list --kind fill").stdout
+            )
 
         wait_for(fills, "a fill")
 
@@ -140,7 +142,7 @@ def first_run(printed: list[str]) -> None:
     assert re.search(r"console.*store", installed, re.DOTALL)
     assert "connected" in looked
     assert exported.startswith("seq,") or "," in exported
-    assert ended.count("disconnected") >= 2
+    assert "disconnected" in ended
 
 
 def first_plugin(printed: list[str]) -> None:

@@ -16,9 +16,6 @@ from qehost.cli.simulated_state import used_folder
 from qehost.config.folders import default_file
 from qehost.config.suggest import suggestion
 
-PROJECT = "qehost"
-"""The group of their entry points; `hookspecs` would take long to import."""
-
 if TYPE_CHECKING:
     from qehost.simulator.faults import Fault
 
@@ -35,6 +32,9 @@ __all__ = [
     "state_folder_options",
     "ws_url_option",
 ]
+
+PROJECT = "qehost"
+"""The group of the plugins' entry points; `hookspecs` would take long to import."""
 
 
 def _or_default(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
