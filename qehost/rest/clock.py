@@ -127,7 +127,7 @@ class VenueClock:
         sample = self._sample()
         if sample[0] > SLOW_ANSWER:
             sample = min(sample, self._sample())
-        round_trip, venue, at = sample
+        round_trip, venue, at, clock = sample
         correction = venue - self.at(at)
         if abs(correction) >= STEP:
             self.jumped += abs(correction)
@@ -135,14 +135,13 @@ class VenueClock:
             if correction < 0 and self._measured is not None:
                 self.set_back -= correction
         if self._measured is None and self._expected is not None:
-            less = self._expected - (venue - self._clock())
+            less = self._expected - (venue - clock)
             self.set_back += less if less >= STEP else 0.0
             self.was_ahead = -less if less <= -STEP else 0.0
         self._measured = venue, at
         self.inexact = round_trip / 2
         self._measure_at = at + MEASURE_EVERY
         self._has_failed = False
-        clock = self._clock()
         self._difference = clock - at
         self.offset = venue - clock
         news = abs(self.offset - self._told) >= STEP
@@ -154,13 +153,15 @@ class VenueClock:
             round_trip * 1000,
         )
 
-    def _sample(self) -> tuple[float, float, float]:
-        """Seconds of the round trip; the venue's time and the monotonic clock's at its end."""
+    def _sample(self) -> tuple[float, float, float, float]:
+        """Seconds of the round trip; the venue's time and that of this machine's two clocks, the
+        monotonic one first, at its end."""
         started = time.monotonic()
         venue = self._read() / 1000
-        at = time.monotonic()
+        # At once: of two samples the first may be taken, and that of a while ago.
+        at, clock = time.monotonic(), self._clock()
         # The venue read its clock about half-way between the question and the answer.
-        return at - started, venue + (at - started) / 2, at
+        return at - started, venue + (at - started) / 2, at, clock
 
     def words(self) -> str:
         """How far the clock is off, for people."""

@@ -69,6 +69,27 @@ def test_it_is_known_how_inexact_the_venue_s_time_is(
     assert clocks.clock.inexact == pytest.approx(0.15)
 
 
+def test_an_answer_that_is_slower_than_the_slow_one_before_it_does_not_count_as_an_offset(
+    clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = iter([1.5, 8.0])
+
+    def slow_answer() -> int:
+        seconds = next(slow)
+        clocks.pass_(seconds / 2)
+        venue = clocks.read()
+        clocks.pass_(seconds / 2)
+        return venue
+
+    monkeypatch.setattr(clocks.clock, "_read", slow_answer)
+    clocks.clock.expect(0.0)
+    clocks.measured()
+    assert clocks.asked == 2
+    assert clocks.clock.offset == pytest.approx(0.0)
+    assert clocks.clock.set_back == 0.0
+    assert clocks.measured() == pytest.approx(clocks.venue)
+
+
 def test_only_the_venue_can_set_its_clock_back(clocks: Clocks) -> None:
     clocks.machine += 90
     clocks.measured()
