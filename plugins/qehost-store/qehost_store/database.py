@@ -49,6 +49,9 @@ class Database:
             settings = ["TimeZone=UTC"]
             if not reading:
                 settings += [f"statement_timeout={STATEMENT}s", f"lock_timeout={LOCK}s"]
+                # All that is read is found by its key.  A plan is made once, when tables may be
+                # empty, and is kept when they have grown.
+                settings += ["enable_seqscan=off"]
             options = {
                 "connect_timeout": CONNECT,
                 "application_name": "qehost-store",

@@ -93,27 +93,23 @@ def _write(
     if not rows:
         return
     text = _insert_text(table, keep, is_sqlite=_is_sqlite(connection))
-    _send(connection, text, rows, tuple(table.columns))
+    if _is_sqlite(connection):
+        values = _values_of(tuple(table.columns))
+        connection.exec_driver_sql(text, [values(row) for row in rows])
+    else:
+        connection.exec_driver_sql(text, (_encode(rows).decode(),))
 
 
 def _update(
     connection: Connection, table: Table, rows: Sequence[Row], names: tuple[str, ...]
 ) -> None:
+    """Row by row: there are few, and of a set of them PostgreSQL may make a join with the whole
+    table."""
     if not rows:
         return
-    text = _update_text(table, names, is_sqlite=_is_sqlite(connection))
-    _send(connection, text, rows, (*(table.columns[name] for name in names), *table.primary_key))
-
-
-def _send(
-    connection: Connection, text: str, rows: Sequence[Row], columns: tuple[Column[Any], ...]
-) -> None:
-    """`columns` are those that SQLite's text has marks for, in their order."""
-    if _is_sqlite(connection):
-        values = _values_of(columns)
-        connection.exec_driver_sql(text, [values(row) for row in rows])
-    else:
-        connection.exec_driver_sql(text, (_encode(rows).decode(),))
+    text = _update_text(table, names, _mark(connection))
+    values = _values_of((*(table.columns[name] for name in names), *table.primary_key))
+    connection.exec_driver_sql(text, [values(row) for row in rows])
 
 
 @cache
@@ -133,31 +129,31 @@ def _insert_text(table: Table, keep: tuple[str, ...] | None, *, is_sqlite: bool)
 
 
 @cache
-def _update_text(table: Table, names: tuple[str, ...], *, is_sqlite: bool) -> str:
-    key = [column.name for column in table.primary_key]
-    if is_sqlite:
-        change = ", ".join(f"{name} = ?" for name in names)
-        return f"UPDATE {table.name} SET {change} WHERE {' AND '.join(f'{k} = ?' for k in key)}"
-    change = ", ".join(f"{name} = new.{name}" for name in names)
-    same = " AND ".join(f"{table.name}.{name} = new.{name}" for name in key)
-    rows = f"json_populate_recordset(NULL::{table.name}, %s) AS new"
-    return f"UPDATE {table.name} SET {change} FROM {rows} WHERE {same}"
+def _update_text(table: Table, names: tuple[str, ...], mark: str) -> str:
+    change = ", ".join(f"{name} = {mark}" for name in names)
+    same = " AND ".join(f"{column.name} = {mark}" for column in table.primary_key)
+    return f"UPDATE {table.name} SET {change} WHERE {same}"
 
 
 @cache
 def _find_text(table: Table, by: tuple[str, ...], columns: tuple[str, ...], is_sqlite: bool) -> str:
+    # Each key is to be looked up.  SQLite makes a cross join in the order in which it is written.
+    # PostgreSQL takes an account's rows for few as long as it has not counted them, and would read
+    # them all for each batch: OFFSET keeps it from making a join of the inner query.
     if is_sqlite:
-        # A cross join is made in this order: each key is looked up.
-        keys, join, mark = "json_each(?) AS key", "CROSS JOIN", "?"
+        keys, mark = "json_each(?) AS key", "?"
         parts = [f"json_extract(key.value, '$[{at}]')" for at in range(len(by))]
     else:
-        keys, join, mark = "json_array_elements(%s) AS key(value)", "JOIN", "%s"
+        keys, mark = "json_array_elements(%s) AS key(value)", "%s"
         parts = [f"key.value ->> {at}" for at in range(len(by))]
+    wanted = ", ".join(f"found.{name}" for name in columns)
     same = " AND ".join(f"found.{name} = {part}" for name, part in zip(by, parts, strict=True))
-    return (
-        f"SELECT {', '.join(f'found.{name}' for name in columns)} FROM {keys} "
-        f"{join} {table.name} AS found ON found.account = {mark} AND {same}"
-    )
+    rows = f"{table.name} AS found"
+    where = f"found.account = {mark} AND {same}"
+    if is_sqlite:
+        return f"SELECT {wanted} FROM {keys} CROSS JOIN {rows} WHERE {where}"
+    one_key = f"SELECT {wanted} FROM {rows} WHERE {where} OFFSET 0"
+    return f"SELECT found.* FROM {keys} CROSS JOIN LATERAL ({one_key}) AS found"
 
 
 @cache

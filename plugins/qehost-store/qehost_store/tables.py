@@ -249,7 +249,8 @@ orders = Table(
     Column("fills_quantity", EXACT, nullable=False),
     Column("fills_notional", EXACT),
     *_state(),
-    Index("orders_by_order_id", "account", "master_order_id", "order_id"),
+    # Another order than the primary key's, in whose place PostgreSQL would use it.
+    Index("orders_by_order_id", "order_id", "master_order_id", "account"),
 )
 fills = Table(
     "fills",

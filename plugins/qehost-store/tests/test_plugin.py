@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -434,6 +435,29 @@ def test_an_event_that_is_refused_is_a_dead_letter_alone_and_is_taken_later(
     assert stored.rows(names) == [("a",), ("b",), ("c",)]
     assert stored.count("refused") == 0
     assert stored.rows("SELECT seq FROM cursors") == [(3,)]
+
+
+def test_postgresql_looks_up_each_order_also_in_tables_that_it_has_not_counted(
+    plugin_host: StartPlugin, postgresql: Any
+) -> None:
+    """Plans are made when tables are small, and stay when they have grown."""
+    host, events = plugin_host("store", {"url": postgresql.url}), Events()
+    for batch in range(40):
+        names = [f"{batch}-{number}" for number in range(50)]
+        host.deliver(*(child(events, None, id_=name, order_id=f"x-{name}") for name in names))
+    host.stop()
+    deadline = time.monotonic() + 60
+    # The server tells it when the connection has ended.
+    while postgresql.rows("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'orders'") != [
+        (2000,)
+    ]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ((read,),) = postgresql.rows(
+        """SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes
+        WHERE relname = 'orders') FROM pg_stat_user_tables WHERE relname = 'orders'"""
+    )
+    assert read < 2000  # all of the table for each batch: 39,000
 
 
 # --- settings -------------------------------------------------------------------------------------
