@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import processes
 from blast import Accept, Blast, Broken, Pace, Server
+from corpus import MIXED
 from programs import Program
 
 __all__ = ["Bench", "Taken", "running"]
@@ -64,12 +65,12 @@ class Bench:
     def warm_up(self, total: int) -> None:
         self._blast(total - total % self._clients)
 
-    def blast(self, total: int) -> Taken:
-        """As many messages at once, shared between the accounts."""
+    def blast(self, total: int, form: str = MIXED) -> Taken:
+        """As many messages of a form at once, shared between the accounts."""
         total -= total % self._clients
         roles = self.program.roles()
         before = {pid: processes.cpu(pid) for pid in roles}
-        sent, arrived = self._blast(total)
+        sent, arrived = self._blast(total, form)
         cpu: dict[str, float] = defaultdict(float)
         for pid, role in roles.items():
             after = processes.cpu(pid)
@@ -107,9 +108,9 @@ class Bench:
         found["all"] = sum(found.values())
         return dict(found)
 
-    def _blast(self, total: int) -> tuple[array[int], array[int]]:
+    def _blast(self, total: int, form: str = MIXED) -> tuple[array[int], array[int]]:
         end = self._end("blast")
-        self._server.order(Blast(total, end))
+        self._server.order(Blast(total, end, form))
         return self._arrivals(end, total)
 
     def _end(self, name: str) -> str:

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -43,11 +44,13 @@ class Accept(NamedTuple):
 
 
 class Blast(NamedTuple):
-    """Send the next `total` messages, shared between the clients, as fast as these take them; then
-    the status `end`.  Of several clients, each gets one of its own: `end-0`, `end-1`, …"""
+    """Send the next `total` messages of a form, shared between the clients, as fast as these take
+    them; then the status `end`.  Of several clients, each gets one of its own: `end-0`, `end-1`, …
+    """
 
     total: int
     end: str
+    form: str = corpus.MIXED
 
 
 class Pace(NamedTuple):
@@ -130,7 +133,7 @@ class Server:
 def _serve(pipe: Connection, block: int) -> None:
     # Ctrl-C is for the benchmark, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    frames = corpus.Frames(block)
+    frames = _AllFrames(block)
     listener = socket.create_server(("127.0.0.1", 0))
     pipe.send(listener.getsockname()[1])
     clients: list[_Client] = []
@@ -154,7 +157,7 @@ def _serve(pipe: Connection, block: int) -> None:
 def _blast(clients: Sequence[_Client], command: Blast) -> int:
     """When it began, epoch ns."""
     each = command.total // len(clients)
-    shares = [client.prepare(each) for client in clients]
+    shares = [client.prepare(each, command.form) for client in clients]
     ends = [f"{command.end}-{number}" for number in range(len(clients))]
     if len(clients) == 1:
         ends = [command.end]
@@ -170,11 +173,23 @@ def _blast(clients: Sequence[_Client], command: Blast) -> int:
     return begin
 
 
+class _AllFrames(dict[str, corpus.Frames]):
+    """By the form; made when they are needed first."""
+
+    def __init__(self, block: int) -> None:
+        self._size = block
+        self[corpus.MIXED]  # while nobody waits
+
+    def __missing__(self, form: str) -> corpus.Frames:
+        made = self[form] = corpus.Frames(self._size, form)
+        return made
+
+
 class _Client:
-    def __init__(self, sock: socket.socket, frames: corpus.Frames) -> None:
+    def __init__(self, sock: socket.socket, frames: _AllFrames) -> None:
         self._socket = sock
         self._frames = frames
-        self._sent = 0
+        self._sent: dict[str, int] = defaultdict(int)
         # A pong may not come in the middle of a frame.
         self._writing = threading.Lock()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -182,10 +197,11 @@ class _Client:
         self._shake_hands()
         threading.Thread(target=self._answer_pings, daemon=True).start()
 
-    def prepare(self, total: int) -> list[bytes]:
+    def prepare(self, total: int, form: str) -> list[bytes]:
         """The next frames, in pieces that are worth a write."""
-        begin, self._sent = self._sent, self._sent + total
-        return self._frames.joined(begin, total, _CHUNK)
+        begin = self._sent[form]
+        self._sent[form] += total
+        return self._frames[form].joined(begin, total, _CHUNK)
 
     def send(self, pieces: Sequence[bytes], end: str) -> None:
         # A client that has gone is the benchmark's to tell of: it has the client's log.
@@ -196,8 +212,8 @@ class _Client:
             self.end(end)
 
     def pace(self, total: int, rate: float, end: str) -> array[int]:
-        frames = self._frames.single(self._sent, total)
-        self._sent += total
+        frames = self._frames[corpus.MIXED].single(self._sent[corpus.MIXED], total)
+        self._sent[corpus.MIXED] += total
         times = array("q")
         with contextlib.suppress(OSError):
             begin = time.perf_counter()
@@ -213,7 +229,7 @@ class _Client:
 
     def end(self, text: str) -> None:
         with self._writing:
-            self._socket.sendall(corpus.status_frame(text, f"{text}-{self._sent}"))
+            self._socket.sendall(corpus.status_frame(text, f"{text}-{sum(self._sent.values())}"))
 
     def close(self) -> None:
         # Ends the thread that reads, too.

@@ -1,8 +1,9 @@
 """`python benchmarks/decode.py`: what decoding costs, in µs a message, in one process.
 
-Outer and inner message together, from the text of a frame to a typed message, for each form; then
-everything that the connection process does between socket and journal (`Pipeline.feed`: decoding,
-duplicates, derived fills).  The peer knows nothing but decoding.
+Outer and inner message together, from the text of a frame to a typed message, for each version;
+then everything that the connection process does between socket and journal (`Pipeline.feed`:
+decoding, duplicates, derived fills), for each form of the wire.  The peer knows nothing but
+decoding.
 """
 
 from __future__ import annotations
@@ -28,18 +29,16 @@ MESSAGES = 10_000
 class Decode:
     def __init__(self, sizes: Sizes) -> None:
         total = min(MESSAGES, sizes.messages)
-        v2, v1, mixed = (
-            [text.decode() for text in corpus.messages(total, forms)]
-            for forms in (("v2",), ("v1",), corpus.BOTH)
-        )
+        texts = {
+            form: [text.decode() for text in corpus.messages(total, form)] for form in corpus.FORMS
+        }
         self._cases: list[tuple[Row, Sequence[str], Callable[[Sequence[str]], object]]] = [
-            (Row(SECTION, name, "µs", "less"), texts, work)
-            for name, texts, work in (
-                ("decode V2", v2, _decode),
-                ("decode V1", v1, _decode),
-                ("decode mixed", mixed, _decode),
-                ("Pipeline.feed mixed", mixed, _feed),
+            (Row(SECTION, f"{name} {form}", "µs", "less"), texts[form], work)
+            for name, forms, work in (
+                ("decode", ("V2", "V1", corpus.MIXED), _decode),
+                ("Pipeline.feed", corpus.FORMS, _feed),
             )
+            for form in forms
         ]
 
     @property

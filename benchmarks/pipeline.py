@@ -1,16 +1,19 @@
 """`python benchmarks/pipeline.py`: from a socket to a plugin's hook, through `qehost run`.
 
-Throughput of a blast and its CPU time, latency of messages that come at a pace, and the start;
-beside them the peer on the same bytes, in turns.  See README.md.
+Throughput of a blast and its CPU time in each form of the wire, latency of messages that come at a
+pace, and the start; beside them the peer on the same bytes, in turns.  See README.md.
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
+from statistics import median
 
-from bench import running
+from bench import Bench, running
 from blast import Server
+from corpus import BLOCK, FORMS, MIXED
 from instrument import Sizes, command, in_turn
 from programs import Program, Qehost, qehost_command
 from table import Row
@@ -26,7 +29,7 @@ class Pipeline:
     def __init__(self, server: Server, sizes: Sizes) -> None:
         self._server = server
         self._sizes = sizes
-        self.throughput = Row(SECTION, "throughput", "messages/s", "more")
+        self.throughput = Row(SECTION, f"throughput, {MIXED}", "messages/s", "more")
         self.latency = {
             rate: [
                 Row(SECTION, f"latency at {rate}/s, {share}", "µs", "less")
@@ -39,6 +42,7 @@ class Pipeline:
             role: Row(SECTION, f"CPU of a message, {name}", "µs", "less")
             for role, name in CPU.items()
         }
+        self._forms = [_Form(form, sizes) for form in FORMS if form != MIXED]
         self._start = Row(SECTION, "start to first message", "ms", "less")
         self._help = Row(SECTION, "qehost --help", "ms", "less")
 
@@ -46,7 +50,11 @@ class Pipeline:
     def rows(self) -> list[Row]:
         latency = [row for rows in self.latency.values() for row in rows]
         cpu = [self._cpu, *self._cpu_of.values()]
-        return [self.throughput, *latency, *cpu, self._start, self._help]
+        of_forms = [form.throughput for form in self._forms]
+        # What is said of all is what is so for the worst.
+        rows = [_worst([self.throughput, *of_forms]), self.throughput, *of_forms, *latency, *cpu]
+        rows += [row for form in self._forms for row in form.cpu]
+        return [*rows, self._start, self._help]
 
     def run(self, number: int) -> None:
         self._help.ours.append(_help())
@@ -58,12 +66,51 @@ class Pipeline:
                     for row, figure in zip(rows, (took[49], took[98]), strict=True):
                         _side(row, kind).append(figure)
                 taken = bench.blast(self._sizes.messages)
+                for form in self._forms:
+                    form.run(bench, kind)
             _side(self.throughput, kind).append(taken.rate)
             if taken.cpu:
                 _side(self._cpu, kind).append(sum(taken.cpu.values()))
             for role, row in self._cpu_of.items():
                 if role in taken.cpu:
                     row.ours.append(taken.cpu[role])
+
+
+class _Form:
+    """The rows of one form of the wire beside `MIXED`."""
+
+    def __init__(self, name: str, sizes: Sizes) -> None:
+        self._name = name
+        self._messages = min(sizes.messages, BLOCK)
+        self.throughput = Row(SECTION, f"throughput, {name}", "messages/s", "more")
+        self._cpu = Row(SECTION, f"CPU of a message, {name}", "µs", "less")
+        self._cpu_of = {
+            role: Row(SECTION, f"CPU of a message, {name}, {process}", "µs", "less")
+            for role, process in CPU.items()
+            if role != "supervisor"
+        }
+
+    @property
+    def cpu(self) -> list[Row]:
+        return [self._cpu, *self._cpu_of.values()]
+
+    def run(self, bench: Bench, kind: type[Program]) -> None:
+        taken = bench.blast(self._messages, self._name)
+        _side(self.throughput, kind).append(taken.rate)
+        if taken.cpu:
+            _side(self._cpu, kind).append(sum(taken.cpu.values()))
+        for role, row in self._cpu_of.items():
+            if role in taken.cpu:
+                row.ours.append(taken.cpu[role])
+
+
+def _worst(throughputs: list[Row]) -> Row:
+    """The figures of that form in which qehost is the least better, or slowest without a peer."""
+    measured = [row for row in throughputs if row.ours]
+    if not measured:
+        return Row(SECTION, "throughput", "messages/s", "more")
+    worst = min(measured, key=lambda row: (row.ratio or 0.0, median(row.ours)))
+    return replace(worst, name="throughput")
 
 
 def _side(row: Row, kind: type[Program]) -> list[float]:
