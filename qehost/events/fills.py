@@ -16,6 +16,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from typing import TypeAlias
 
 import msgspec
 
@@ -70,12 +71,8 @@ def derive(
     digits, or the price is beyond the range of a float.
     """
     try:
-        reached = _Figures(now)
-        left = _Figures(before) if before.filled_quantity else _NOTHING
-        filled = (
-            EXACT.subtract(reached.quantity, left.quantity) if left.quantity else reached.quantity
-        )
-        worth = _worth(reached, left)
+        gain = _plain_gain(now, before) or _gain(now, before)
+        filled, worth, notional, reached, average = gain
         fill = FillDetail(
             order.master_order_id,
             order.order_id,
@@ -84,15 +81,56 @@ def derive(
             order.side,
             None if worth is None else PRICE.divide(worth, filled),
             filled,
-            _notional(reached, left, worth),
-            reached.quantity,
+            notional,
+            reached,
             order.timestamp or None,
             now.id,
         )
-        return fill_message(fill, reached.average() if worth is None else None), fill
+        return fill_message(fill, average), fill
     except (DecimalException, OverflowError):
         text = now.filled_quantity
         raise Unreadable("filledQuantity", text, "does not add up with the last") from None
+
+
+_Gain: TypeAlias = tuple[Decimal, Decimal | None, Decimal | None, Decimal, Decimal | None]
+"""What is filled more than before, what that cost, the same as the venue counts it, what is filled
+by now, and the average price of that where the one of this fill is not known."""
+
+
+def _plain_gain(now: V2Order, before: CumulativeFill) -> _Gain | None:
+    """The fast way, for what most updates are: quantities without sign, and notionals that are
+    what they cost.  It gives what `_gain` gives; None: that has to tell."""
+    if not _is_plain(now):
+        return None
+    reached, worth = Decimal(now.filled_quantity), Decimal(now.filled_notional)
+    filled = reached
+    if before.filled_quantity:
+        if not _is_plain(before):
+            return None
+        filled = EXACT.subtract(reached, Decimal(before.filled_quantity))
+        worth = EXACT.subtract(worth, Decimal(before.filled_notional))
+        if filled <= _ZERO or worth <= _ZERO:
+            return None
+    return filled, worth, worth, reached, None
+
+
+def _is_plain(fill: V2Order | CumulativeFill) -> bool:
+    """Whether all three are there and above 0, and the notional is what the quantity costs."""
+    try:
+        quantity, notional = float(fill.filled_quantity), float(fill.filled_notional)
+        off_by = notional - quantity * float(fill.average_price)
+    except ValueError:
+        return False
+    return quantity > 0.0 and notional > 0.0 and abs(off_by) <= notional * _TOLERANCE
+
+
+def _gain(now: V2Order, before: CumulativeFill) -> _Gain:
+    reached = _Figures(now)
+    left = _Figures(before) if before.filled_quantity else _NOTHING
+    filled = EXACT.subtract(reached.quantity, left.quantity) if left.quantity else reached.quantity
+    worth = _worth(reached, left)
+    average = reached.average() if worth is None else None
+    return filled, worth, _notional(reached, left, worth), reached.quantity, average
 
 
 def fill_message(fill: FillDetail, otherwise: Decimal | None = None) -> FillMessage:

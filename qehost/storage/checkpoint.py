@@ -35,12 +35,16 @@ OPEN_ORDERS = 1
 FINISHED_KEPT = 5_000
 """Of the orders that have ended so many master orders and so many child orders are kept, those that
 changed last; of the others all that are known."""
-EVERY = 10_000
-"""Events after which it is written again: the journal is read further back than that."""
+EVERY = 20_000
+"""Events after which it is written again: at a start the journal is read so far back anyway."""
+EVERY_AT_LOAD = 100_000
+"""The same where so many come within `PACE`: the journal is then read further back as well.  It
+takes as long as it takes to receive 3,000 messages."""
 STEP = 10**9
 """ns; when this machine's clock has been set by so much, it is written again."""
 PACE = 1.0
-"""Seconds between two checkpoints while the journal can't be written, or the checkpoint can't."""
+"""Seconds between two checkpoints while events come fast, the journal can't be written, or the
+checkpoint can't."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -97,8 +101,10 @@ class CheckpointFile:
             return True
         if self._failed or not_journalled > written.seq:
             return self._clock() >= self._next_at
+        since = seq - written.seq
         return (
-            seq - written.seq >= EVERY
+            since >= EVERY_AT_LOAD
+            or (since >= EVERY and self._clock() >= self._next_at)
             or unread_since != written.unread_since
             or lacks_baseline is not written.orders.lacks_baseline
             or abs(clock_offset - written.clock_offset) >= STEP

@@ -241,7 +241,8 @@ class _World:
             (process_module, "REPORT_EVERY", _ReportEvery(self)),
             (restore_module, "REMEMBER", 12 if small else 20_000),
             (restore_module, "REMEMBER_AT_MOST", 24 if small else 100_000),
-            (checkpoint_module, "EVERY", 6 if small else 10_000),
+            (checkpoint_module, "EVERY", 6 if small else 20_000),
+            (checkpoint_module, "EVERY_AT_LOAD", 12 if small else 100_000),
         ]
         before = [(module, name, getattr(module, name)) for module, name, _ in names]
         for module, name, value in names:

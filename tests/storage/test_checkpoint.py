@@ -67,9 +67,11 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_it_is_due_at_first_when_what_is_unread_changes_and_after_many_events(
     tmp_path: Path,
 ) -> None:
-    file = CheckpointFile(tmp_path)
+    now = 0.0
+    file = CheckpointFile(tmp_path, lambda: now)
     assert file.is_due(0, 0)
     file.write(Checkpoint())
+    now = checkpoint.PACE
     assert not file.is_due(checkpoint.EVERY - 1, 0)
     assert file.is_due(checkpoint.EVERY, 0)
     assert file.is_due(1, 44)
@@ -78,6 +80,13 @@ def test_it_is_due_at_first_when_what_is_unread_changes_and_after_many_events(
     assert file.is_due(1, 0)
     assert file.is_due(1, 44, clock_offset=checkpoint.STEP)
     assert file.is_due(1, 44, lacks_baseline=True)
+
+
+def test_while_events_come_fast_it_is_due_after_more_of_them(tmp_path: Path) -> None:
+    file = CheckpointFile(tmp_path, lambda: 0.0)
+    file.write(Checkpoint())
+    assert not file.is_due(checkpoint.EVERY, 0)
+    assert file.is_due(checkpoint.EVERY_AT_LOAD, 0)
 
 
 def test_while_the_journal_cannot_be_written_it_is_due_once_a_second(tmp_path: Path) -> None:
