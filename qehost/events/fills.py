@@ -71,7 +71,7 @@ def derive(
     digits, or the price is beyond the range of a float.
     """
     try:
-        gain = _plain_gain(now, before) or _gain(now, before)
+        gain = _plain_gain(order, now, before) or _gain(now, before)
         filled, worth, notional, reached, average = gain
         fill = FillDetail(
             order.master_order_id,
@@ -97,31 +97,32 @@ _Gain: TypeAlias = tuple[Decimal, Decimal | None, Decimal | None, Decimal, Decim
 by now, and the average price of that where the one of this fill is not known."""
 
 
-def _plain_gain(now: V2Order, before: CumulativeFill) -> _Gain | None:
+def _plain_gain(order: OrderMessage, now: V2Order, before: CumulativeFill) -> _Gain | None:
     """The fast way, for what most updates are: quantities without sign, and notionals that are
     what they cost.  It gives what `_gain` gives; None: that has to tell."""
-    if not _is_plain(now):
-        return None
-    reached, worth = Decimal(now.filled_quantity), Decimal(now.filled_notional)
-    filled = reached
-    if before.filled_quantity:
-        if not _is_plain(before):
+    try:
+        # The message has the floats of these texts; to read one takes as long as a decimal does.
+        if not _is_plain(order.cum_filled_qty, now.filled_notional, order.fill_price):
             return None
-        filled = EXACT.subtract(reached, Decimal(before.filled_quantity))
-        worth = EXACT.subtract(worth, Decimal(before.filled_notional))
-        if filled <= _ZERO or worth <= _ZERO:
-            return None
+        filled = reached = Decimal(now.filled_quantity)
+        worth = Decimal(now.filled_notional)
+        if before.filled_quantity:
+            quantity, average = float(before.filled_quantity), float(before.average_price)
+            if not _is_plain(quantity, before.filled_notional, average):
+                return None
+            filled = EXACT.subtract(reached, Decimal(before.filled_quantity))
+            worth = EXACT.subtract(worth, Decimal(before.filled_notional))
+            if filled <= _ZERO or worth <= _ZERO:
+                return None
+    except ValueError:
+        return None  # one that is not there
     return filled, worth, worth, reached, None
 
 
-def _is_plain(fill: V2Order | CumulativeFill) -> bool:
-    """Whether all three are there and above 0, and the notional is what the quantity costs."""
-    try:
-        quantity, notional = float(fill.filled_quantity), float(fill.filled_notional)
-        off_by = notional - quantity * float(fill.average_price)
-    except ValueError:
-        return False
-    return quantity > 0.0 and notional > 0.0 and abs(off_by) <= notional * _TOLERANCE
+def _is_plain(quantity: float, notional_text: str, average: float) -> bool:
+    notional = float(notional_text)
+    off_by = abs(notional - quantity * average)
+    return quantity > 0.0 and notional > 0.0 and off_by <= notional * _TOLERANCE
 
 
 def _gain(now: V2Order, before: CumulativeFill) -> _Gain:

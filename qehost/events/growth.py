@@ -14,10 +14,9 @@ from qehost.events.order_records import ChildRecord, Figures
 from qehost.events.times import epoch_ms
 from qehost.events.v1_fills import add_up, equals_rounded
 from qehost.events.wire.v2 import V2Order, order_message
+from qehost.events.wire.values import PLAIN_DIGITS
 
 __all__ = ["figures_of", "grow", "magnitude"]
-
-_PLAIN_DIGITS = 160  # of all figures together; nothing that is worked out of so few needs 400
 
 
 def figures_of(shape: V2Order) -> Figures:
@@ -39,7 +38,7 @@ def grow(record: ChildRecord, shape: V2Order, figures: Figures) -> CumulativeFil
     quantity, notional, average, ordered, created = figures
     digits = f"{quantity}{notional}{average}{ordered}"
     filled = -1.0
-    if len(digits) <= _PLAIN_DIGITS and digits.isascii() and digits.replace(".", "").isdecimal():
+    if len(digits) <= PLAIN_DIGITS and digits.isascii() and digits.replace(".", "").isdecimal():
         known = record.figures
         try:
             if notional:

@@ -14,6 +14,7 @@ import msgspec
 
 from qehost.events.times import MILLISECONDS_FROM, MILLISECONDS_TO, epoch_ms, made_ms
 from qehost.events.wire.aliases import refusing_aliases
+from qehost.events.wire.values import PLAIN_DIGITS
 from qehost.messages import MasterOrderDetail, OrderDetail
 
 __all__ = ["has_empty", "master_order_detail", "order_detail"]
@@ -22,8 +23,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 Setting = TypeVar("Setting")
 
 _Flag: TypeAlias = bool | Literal[""]
-_PLAIN_DIGITS = 160
-"""Of all figures together: with so few, each is within the range of a float."""
 _FEW_DIGITS = 10**15
 _SETTINGS_KEPT = 4096
 _FLAGS: dict[_Flag, bool | None] = {"": None, False: False, True: True}
@@ -223,7 +222,7 @@ def _are_plain(digits: str) -> bool:
     """Whether figures, one behind the other, are few plain digits.  A figure of them may still be
     no number: `Decimal` says so."""
     return not digits or (
-        len(digits) <= _PLAIN_DIGITS
+        len(digits) <= PLAIN_DIGITS
         and digits.isascii()
         and digits.replace(".", "").replace("-", "").isdecimal()
     )

@@ -22,6 +22,7 @@ from qehost.events.times import MILLISECONDS_FROM, MILLISECONDS_TO
 
 __all__ = [
     "EXACT",
+    "PLAIN_DIGITS",
     "Digits",
     "Flag",
     "Float",
@@ -60,6 +61,11 @@ EXACT = Context(
 )
 """For sums, differences and products: nothing is rounded.  A result that would need more than 400
 digits raises `decimal.Inexact`, where it could otherwise need all memory there is (1E+99999999)."""
+
+
+PLAIN_DIGITS = 160
+"""Of all figures of an order together: with so few, each is within the range of a float, and what
+is worked out of them has less than 400."""
 
 
 class Unreadable(ValueError):
