@@ -37,6 +37,13 @@ class Pipeline:
             ]
             for rate in RATES
         }
+        self._spinning = {
+            rate: [
+                Row(SECTION, f"latency at {rate}/s with host.spin, {share}", "µs", "less")
+                for share in ("p50", "p99")
+            ]
+            for rate in RATES
+        }
         self._cpu = Row(SECTION, "CPU of a message", "µs", "less")
         self._cpu_of = {
             role: Row(SECTION, f"CPU of a message, {name}", "µs", "less")
@@ -48,7 +55,12 @@ class Pipeline:
 
     @property
     def rows(self) -> list[Row]:
-        latency = [row for rows in self.latency.values() for row in rows]
+        latency = [
+            row
+            for by_rate in (self.latency, self._spinning)
+            for rows in by_rate.values()
+            for row in rows
+        ]
         cpu = [self._cpu, *self._cpu_of.values()]
         of_forms = [form.throughput for form in self._forms]
         # What is said of all is what is so for the worst.
@@ -58,13 +70,12 @@ class Pipeline:
 
     def run(self, number: int) -> None:
         self._help.ours.append(_help())
+        with running(self._server, Qehost, spin=True) as bench:
+            self._latencies(bench, Qehost, self._spinning)
         for kind in in_turn(number):
             with running(self._server, kind) as bench:
                 _side(self._start, kind).append(bench.start)
-                for rate, rows in self.latency.items():
-                    took = bench.latencies(rate, int(rate * self._sizes.seconds))
-                    for row, figure in zip(rows, (took[49], took[98]), strict=True):
-                        _side(row, kind).append(figure)
+                self._latencies(bench, kind, self.latency)
                 taken = bench.blast(self._sizes.messages)
                 for form in self._forms:
                     form.run(bench, kind)
@@ -74,6 +85,15 @@ class Pipeline:
             for role, row in self._cpu_of.items():
                 if role in taken.cpu:
                     row.ours.append(taken.cpu[role])
+
+    def _latencies(self, bench: Bench, kind: type[Program], rows_of: dict[int, list[Row]]) -> None:
+        for rate, rows in rows_of.items():
+            took = bench.latencies(rate, int(rate * self._sizes.seconds))
+            for row, figure in zip(rows, (took[49], took[98]), strict=True):
+                _side(row, kind).append(figure)
+                if kind is not Qehost:
+                    # Beside it as well: the peer has nothing like it.
+                    self._spinning[rate][rows.index(row)].peers.append(figure)
 
 
 class _Form:

@@ -122,16 +122,24 @@ class Qehost(Program):
 
     `accounts` is the number of its accounts.  Beside the recorder there may be `trivial` plugins
     whose hooks do nothing, and one that sleeps in each call, in a process of its own (`slow`).
+    With `spin` the host process does not sleep while it waits.
     """
 
     name = "qehost"
 
     def __init__(
-        self, url: str, *, accounts: int = 1, trivial: int = 0, slow: bool = False
+        self,
+        url: str,
+        *,
+        accounts: int = 1,
+        trivial: int = 0,
+        slow: bool = False,
+        spin: bool = False,
     ) -> None:
         self._accounts = accounts
         self._trivial = trivial
         self._slow = slow
+        self._spin = spin
         super().__init__(url)
 
     @property
@@ -163,6 +171,8 @@ class Qehost(Program):
         ]
         settings.append(f'[plugins.recorder]\nfolder = "{self._noted}"\n')
         specs = ["recorder:Recorder"]
+        if self._spin:
+            settings.append("[host]\nspin = true\n")
         if self._slow:
             settings.append('[plugins.sleeper]\nprocess = "slow"\n')
             specs.append("sleeper")

@@ -26,10 +26,12 @@ FORMS = {"mixed", "V1", "V2", "whole seconds", "orders seen once", "long-lived o
 WHOLE_PROGRAM = {
     "throughput",
     *(f"throughput, {form}" for form in FORMS),
-    "latency at 500/s, p50",
-    "latency at 500/s, p99",
-    "latency at 5000/s, p50",
-    "latency at 5000/s, p99",
+    *(
+        f"latency at {rate}/s{spin}, {share}"
+        for rate in (500, 5000)
+        for spin in ("", " with host.spin")
+        for share in ("p50", "p99")
+    ),
     "start to first message",
     "qehost --help",
 }

@@ -207,6 +207,13 @@ class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "that hold secrets or plugins' settings.",
         ),
     ] = False
+    spin: Annotated[
+        bool,
+        Meta(
+            description="true: host processes stay awake while they wait. A message that comes "
+            "alone is handed over sooner; each of them takes a whole core.",
+        ),
+    ] = False
 
 
 class LogSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -389,10 +389,19 @@ class HostProcess:
             self._look_up()
 
     def _select(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        spin = self.task.host.spin
         if self.lanes is None:
-            return self.selector.select(seconds)
-        self.lanes.wait(self.selector, seconds)
+            return self._spin(seconds) if spin else self.selector.select(seconds)
+        self.lanes.wait(self.selector, 0.0 if spin else seconds)
         return self.selector.select(0.0)
+
+    def _spin(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        """As the selector's `select`, but awake: a sleeper comes back to its core some 70 µs
+        later."""
+        until = time.monotonic() + seconds
+        while not (found := self.selector.select(0.0)) and time.monotonic() < until:
+            pass
+        return found
 
     def _idle_time(self, now: float, apart: float | None) -> float:
         due = [each.due for each in self.deliveries.values() if each.busy]

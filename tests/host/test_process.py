@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,10 +59,22 @@ def on_status(event):
 """
 
 
+SLEEPER = """
+import asyncio
+from pathlib import Path
+
+
+async def on_status(event):
+    await asyncio.sleep(0.01)
+    if event.seq == 3:
+        Path("woke").touch()
+"""
+
+
 class HostProcess:
     """The process, with the recorder and `more` for plugins."""
 
-    def __init__(self, folder: Path, *more: str) -> None:
+    def __init__(self, folder: Path, *more: str, spin: bool = False) -> None:
         shutil.copy(RECORDER, folder)
         self.records_file = folder / "records.jsonl"
         task = HostTask(
@@ -69,7 +82,7 @@ class HostProcess:
             accounts=["main", "other"],
             specs=["recorder", *more],
             plugins={},
-            host=HostSettings(),
+            host=HostSettings(spin=spin),
             journal=JournalSettings(),
             state_dir=str(folder),
             strict=True,
@@ -135,8 +148,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.chdir(tmp_path)
     started: list[HostProcess] = []
 
-    def start(*more: str) -> HostProcess:
-        started.append(HostProcess(tmp_path, *more))
+    def start(*more: str, spin: bool = False) -> HostProcess:
+        started.append(HostProcess(tmp_path, *more, spin=spin))
         return started[-1]
 
     yield start
@@ -182,6 +195,28 @@ def test_what_neither_journal_nor_queue_has_is_told_with_its_numbers(host: HostP
     hooks = [record["hook"] for record in host.records()]
     assert hooks == ["on_start", "on_status", "on_error", "on_status", "on_stop"]
     assert "event 2 can't be delivered" in host.records("on_error")[0]["text"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("more", [(), ("sleeper",)], ids=["plain hooks", "coroutines"])
+def test_one_that_spins_gets_events_ticks_and_orders_as_well_and_works_without_any(
+    start: Callable[..., HostProcess], tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    host = start(*more, spin=True)
+    queue = host.go()
+    host.await_message(HostStatus)
+    before = host.seconds_of_cpu()
+    wait_for(lambda: host.seconds_of_cpu() >= before + 0.2, host)
+    for number in range(1, 4):
+        assert queue.offer(statuses(number), number)
+        wait_for(lambda n=number: ("on_status", n) in host.calls(), host)
+    host.await_message(HostStatus)
+    if more:
+        wait_for(lambda: (tmp_path / "woke").exists(), host)
+    queue.close()
+    assert host.stop().undelivered == 0
+    assert host.calls() == [("on_status", number) for number in range(1, 4)]
 
 
 def test_what_a_plugin_says_in_no_text_ends_no_process(
