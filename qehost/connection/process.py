@@ -62,9 +62,10 @@ LOOK_EVERY = 1000
 """Events after which what is due is looked at, however fast they come."""
 CLOCK_STEP = 1.0
 """Seconds."""
-GC_THRESHOLD = 50_000
+GC_THRESHOLD = 10_000
 """The pipeline remembers some 100,000 objects, without cycles.  Looking through them after each 700
-new ones, as is the default, takes 4 % of the time that decoding takes."""
+new ones, as is the default, takes 4 % of the time that decoding takes.  After 50,000 new ones it
+takes as long as after each 10,000, but up to 30 ms in one piece, in place of 6."""
 
 
 def main(task: ConnectionTask, control: Pipe) -> None:
