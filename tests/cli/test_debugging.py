@@ -133,8 +133,9 @@ def test_ctrl_c_opens_the_debugger_where_the_plugin_is(
 
 
 def test_after_ctrl_c_one_can_step_and_go_on(tmp_path: Path, venue: Venue) -> None:
-    lines = "open('in it', 'w').close()", "going = [1]", "while going: going", "gone = going"
-    waiting = "\n    ".join(lines)
+    # One call here, too, and after it nothing that the test needs.
+    in_it = "__import__('os').mkdir('in it')"
+    waiting = "\n    ".join(("going = [1]", in_it, "while going: going", "gone = going"))
     with dialog(tmp_path, venue, stop=waiting) as debugger:
         for _ in range(2):  # the second time in the next event
             wait_for((tmp_path / "in it").exists, "the plugin")
@@ -148,7 +149,7 @@ def test_after_ctrl_c_one_can_step_and_go_on(tmp_path: Path, venue: Venue) -> No
             assert "gone = going" in debugger.wait_for("(Pdb) ")
             debugger.type("n\n")
             assert 'open("told"' in debugger.wait_for("(Pdb) ")
-            (tmp_path / "in it").unlink()
+            (tmp_path / "in it").rmdir()
             debugger.type("c\n")
         wait_for((tmp_path / "in it").exists, "the next event")
         debugger.type(CTRL_C)

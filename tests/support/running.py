@@ -102,6 +102,9 @@ class Run:
             command += ["--ws-url", venue.ws_url, "--rest-url", venue.rest_url]
             environment["QEHOST_API_KEY"] = venue.api_key
             environment["QEHOST_API_SECRET"] = venue.api_secret
+        if "drain_timeout" not in f"{settings}{config}":
+            # A busy machine may let a process wait for longer than the ten seconds that there are.
+            environment["QEHOST_HOST__DRAIN_TIMEOUT"] = str(2 * PATIENCE / 3)
         for path, value in (settings or {}).items():
             environment[f"QEHOST_{path.replace('.', '__').upper()}"] = str(value)
         self.process = subprocess.Popen(
