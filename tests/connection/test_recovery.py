@@ -181,7 +181,7 @@ def test_what_the_second_look_is_to_read_is_still_to_be_read_until_then(
 
     def look(now: float) -> None:
         seen, deadline = len(windows), time.monotonic() + PATIENCE
-        while len(windows) == seen or recovery.next_deadline() <= now:
+        while len(windows) == seen or background.running or recovery.next_deadline() <= now:
             assert time.monotonic() < deadline
             recovery.keep_time(now)
             if select.select([background], [], [], 0.05)[0]:
@@ -230,7 +230,7 @@ def test_the_second_look_judges_by_what_is_known_and_not_by_times(
     recovery.opened(100, 1_000.0, 200)
     for now, told in ((1_000.0, []), (1_000.0 + SECOND_LOOK, ["catch_up master PAUSED"])):
         seen, deadline = len(looks), time.monotonic() + PATIENCE
-        while len(looks) == seen or recovery.next_deadline() <= now:
+        while len(looks) == seen or background.running or recovery.next_deadline() <= now:
             assert time.monotonic() < deadline
             recovery.keep_time(now)
             if select.select([background], [], [], 0.05)[0]:

@@ -24,6 +24,12 @@ def venue() -> Iterator[Venue]:
         yield venue
 
 
+@pytest.fixture(autouse=True)
+def a_busy_machine_has_time_to_end_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After that time `close` leaves it to a thread that may not have had its turn yet."""
+    monkeypatch.setattr("qehost.service.session.END_WITHIN", 40.0)
+
+
 class Calls:
     """Handlers for everything: `calls` holds the name and the arguments of each, in order."""
 

@@ -125,13 +125,14 @@ def test_a_fault_of_the_monitor_s_own_is_logged_and_the_process_started_again(
     assert "our own" in caplog.text
 
 
-def test_a_process_that_stands_still_does_not_hold_up_close(service, calls, children):
+def test_a_process_that_stands_still_does_not_hold_up_close(service, calls, children, monkeypatch):
+    monkeypatch.setattr("qehost.service.session.END_WITHIN", 3.0)
     service.connect()
     calls.wait("on_connected")
     (pid,) = children()
     os.kill(pid, signal.SIGSTOP)
     service.close()
-    assert children() == []
+    wait_for(lambda: children() == [], "its end")
     assert calls.names()[-1] == "on_disconnected"
 
 
