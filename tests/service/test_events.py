@@ -105,6 +105,7 @@ def test_a_cancellation_closes_the_stream(service, venue, children):
 def test_the_loop_is_not_held_up_while_the_process_ends(service, children, monkeypatch):
     # Whatever waited for its end in the loop would do so for longer than the test may take.
     monkeypatch.setattr("qehost.service.session.END_WITHIN", 1000.0)
+    monkeypatch.setattr("qehost.service.process_monitor.CLOSE_WITHIN", 1000.0)
 
     async def program():
         beats = 0
