@@ -61,7 +61,8 @@ _ZERO = Decimal(0)
 def derive(
     order: OrderMessage, now: V2Order, before: CumulativeFill
 ) -> tuple[FillMessage, FillDetail]:
-    """The fill by which `before` became what is filled now, and its exact figures.
+    """The fill by which `before` became what is filled now, and its exact figures; `order` is the
+    message of `now`.
 
     Quantities and notionals have no sign in it, however the venue writes sales: the side says what
     they are.  Where the price of this fill can't be worked out, it is None in the exact figures,

@@ -27,6 +27,8 @@ MOMENT = 1_720_000_000_007
 
 amounts = st.decimals("1E-8", "1E+8", allow_nan=False, allow_infinity=False, places=8)
 
+plain_amounts = st.decimals("0.0001", "1E+6", places=4)
+
 
 def filled(quantity: object, notional: object = "", average: object = "") -> V2Order:
     return V2Order(
@@ -57,6 +59,26 @@ def test_quantities_and_notionals_add_up_to_the_last_digit(
     assert sum(fill.quantity for fill in fills if fill.quantity) == quantity
     assert sum(fill.notional for fill in fills if fill.notional) == notional
     assert fills[-1].cum_quantity == quantity
+
+
+@given(
+    st.lists(st.tuples(plain_amounts, plain_amounts), min_size=1, max_size=8),
+    st.sampled_from(["", "-", "0"]),
+)
+def test_where_notional_and_average_agree_the_price_is_what_was_paid(
+    parts: list[tuple[Decimal, Decimal]], sign: str
+) -> None:
+    """However the quantity is written: plain figures are read in a way of their own."""
+    before, quantity, notional = NOTHING_FILLED, Decimal(0), Decimal(0)
+    for more, price in parts:
+        worth = more * price
+        quantity, notional = quantity + more, notional + worth
+        now = filled(f"{sign}{quantity:f}", f"{notional:f}", f"{notional / quantity:f}")
+        message, fill = derive(order_message(now), now, before)
+        paid = PRICE.divide(worth, more)
+        assert (fill.quantity, fill.notional, fill.price) == (more, worth, paid)
+        assert (message.filled_qty, message.fill_price) == (float(more), float(paid))
+        before = CumulativeFill(now.filled_quantity, now.filled_notional, now.average_price)
 
 
 def test_the_average_price_stands_in_for_both_notionals_or_for_none() -> None:

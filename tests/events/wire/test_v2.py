@@ -99,7 +99,7 @@ def test_decimals_keep_every_digit_and_floats_are_the_nearest(number: Decimal) -
     assert str(exact.price) == str(exact.average_price) == str(number)
 
 
-@given(st.decimals(0, 10**12, places=12), st.decimals(0, 10**12, places=12))
+@given(*(st.one_of(st.decimals(0, 10**n, places=n) for n in (3, 6, 12)) for _ in range(2)))
 def test_the_remaining_quantity_is_the_float_nearest_to_the_exact_one(
     quantity: Decimal, filled: Decimal
 ) -> None:
