@@ -209,8 +209,10 @@ class OrderMemory:
         if record.status in _NOT_AMENDED or begins_anew:
             new = self._replace(record, master_id, order_id)
             is_made_then = created_ms(shape.order_created_time) == _created(record)
-            # It may be how the order stood before it was amended.
-            new.is_doubtful = begins_anew and is_made_then and not is_later
+            # It may be how the order stood before it was amended, also by a clock that was set back
+            # where REST has told of the amendment alone.
+            is_certain = is_later and record.read <= record.pushed
+            new.is_doubtful = begins_anew and is_made_then and not is_certain
             return new
         children.rename(record, master_id, order_id)
         record.status, record.is_final, record.moment = "", False, 0

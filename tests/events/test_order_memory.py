@@ -277,6 +277,13 @@ def test_less_with_an_unknown_id_may_be_from_before_an_amendment_and_its_fill_is
     assert account.push(later) == ["PLACED 40", "fill 40"]
 
 
+def test_less_with_an_unknown_id_is_marked_where_rest_has_told_of_the_order_alone() -> None:
+    account = Account()
+    account.read(child("CANCELLED", 62, at(2), orderId="B"))
+    late = child("PLACED", 57, at(3_600), orderId="A")
+    assert account.push(late) == ["PLACED 57", "redelivered fill 57"]
+
+
 def test_an_order_without_any_id_tells_its_state_and_that_its_fill_is_not_told() -> None:
     account = Account()
     nameless = {"id": "", "orderId": "0"}
