@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qehost.messages import AnyEvent, FillEvent, MasterOrderEvent, OrderEvent
+from qehost.messages import FINAL_STATUSES, AnyEvent, FillEvent, MasterOrderEvent, OrderEvent
 
-__all__ = ["FINAL", "thinned"]
+__all__ = ["thinned"]
 
-FINAL = frozenset(
-    {"FILLED", "CANCELLED", "CANCELED", "REJECTED", "EXPIRED", "COMPLETED", "COMPLETED_WITHTAIL"}
-)
 _CANCELLED = frozenset({"CANCELLED", "CANCELED"})
 
 
@@ -72,7 +69,7 @@ def thinned(events: Iterable[AnyEvent]) -> list[AnyEvent]:
 def _is_needed(event: OrderEvent, worked: set[str]) -> bool:
     status = event.message.status.upper()
     return (
-        status in FINAL
+        status in FINAL_STATUSES
         or status == "CANCEL_REJECTED"
         or event.stale
         or event.origin != "stream"
@@ -89,5 +86,5 @@ def _differs(event: MasterOrderEvent, before: MasterOrderEvent) -> bool:
         or new.qty != old.qty
         or not new.qty  # ordered by value, which the message does not have
         or new.duration_secs != old.duration_secs
-        or new.status.upper() in FINAL
+        or new.status.upper() in FINAL_STATUSES
     )

@@ -11,6 +11,7 @@ from typing import Literal
 
 from qehost import Context
 from qehost.messages import (
+    FINAL_STATUSES,
     AnyEvent,
     FillEvent,
     MasterOrderEvent,
@@ -22,7 +23,7 @@ from qehost_store.backlog import parts
 from qehost_store.database import Database
 from qehost_store.rows import magnitude
 from qehost_store.schema import WrongSchema, version_of
-from qehost_store.states import EXACT, FINAL, ZERO
+from qehost_store.states import EXACT, ZERO
 from qehost_store.stored import load_children, load_master_orders, names_of_v1_fills, order_ids
 from qehost_store.tables import connections, cursors, daily_fills, fills, orders, problems, refused
 
@@ -197,7 +198,7 @@ def _sums(connection: Connection) -> Iterator[Finding]:
                 total = EXACT.add(total, row.quantity)
         assert row is not None
         filled = magnitude(row.filled_quantity) or ZERO
-        is_open_v1 = row.id == row.order_id and (row.status or "").upper() not in FINAL
+        is_open_v1 = row.id == row.order_id and (row.status or "").upper() not in FINAL_STATUSES
         is_last = (row.account, row.journal_id, row.last_seq) in last
         if total != row.fills_quantity or (
             total != filled and row.status and not is_open_v1 and not is_last

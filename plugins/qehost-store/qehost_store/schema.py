@@ -102,8 +102,8 @@ SELECT account, master_order_id, client_order_id, exchange, category, symbol, si
        status, total_quantity, order_notional, cum_filled_qty, cum_filled_notional,
        avg_filled_price, start_time_ms, execution_duration_seconds, changed_at, last_seq
 FROM master_orders
-WHERE status NOT IN
-      ('COMPLETED', 'COMPLETED_WITHTAIL', 'CANCELLED', 'REJECTED', 'EXPIRED', 'FILLED')
+WHERE UPPER(status) NOT IN
+      ('COMPLETED', 'COMPLETED_WITHTAIL', 'CANCELLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'FILLED')
 """
 # Contracts that are worth 1 / price have no price of this kind.
 FILLS_BY_DAY = """

@@ -10,11 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, Overflow
 
-from qehost.messages import FillDetail, FillEvent, MasterOrderEvent, OrderDetail, OrderEvent
+from qehost.messages import (
+    FINAL_STATUSES,
+    FillDetail,
+    FillEvent,
+    MasterOrderEvent,
+    OrderDetail,
+    OrderEvent,
+)
 
 from qehost_store.rows import Row, clean, magnitude, moment_of_ms, received
 
-__all__ = ["FINAL", "Child", "State", "add_fill", "add_unreported", "label_of"]
+__all__ = ["Child", "State", "add_fill", "add_unreported", "label_of"]
 
 EXACT = Context(
     prec=1000, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation, Overflow]
@@ -25,7 +32,6 @@ PRICE = Context(prec=34, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation, 
 ZERO = Decimal(0)
 TOLERANCE = Decimal("0.01")
 """By what part a notional may differ from quantity × price: a fee may be in it."""
-FINAL = frozenset(("FILLED", "CANCELLED", "REJECTED", "EXPIRED", "COMPLETED", "COMPLETED_WITHTAIL"))
 
 
 @dataclass(slots=True)
@@ -53,8 +59,8 @@ class State:
         if event.journal_id == self.journal_id:
             return event.seq > self.last_seq
         message = event.message
-        is_final = message.status.upper() in FINAL
-        if is_final != (self.status.upper() in FINAL):
+        is_final = message.status.upper() in FINAL_STATUSES
+        if is_final != (self.status.upper() in FINAL_STATUSES):
             return is_final
         if (filled or ZERO) != self.filled:
             return (filled or ZERO) > self.filled
