@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from qehost.config.suggest import suggestion
-
 __all__ = ["Command", "Group"]
 
 # Subject → names of parameters, in whichever command they are.  All others are plain options.
@@ -74,5 +72,7 @@ class Group(_WithExamples, click.Group):
             # click suggests one from 8.4 on, and knows none that are imported on demand.
             if args[0].startswith("-"):
                 raise
+            from qehost.config.suggest import suggestion  # and all of config, which help needs not
+
             near = suggestion(args[0], self.list_commands(ctx))
             raise click.UsageError(f"there is no command {args[0]}{near}", ctx) from None

@@ -378,7 +378,9 @@ class _Judge:
             return
         if not any(self._is_same(order, seen.state, last) for seen in fresh[-1].seen):
             said = fresh[-1].seen[0].state
-            if self._was_overtaken(order) and (self.is_doubtful or not last.is_final):
+            # What is marked may be of an order that goes on, amended: its end has no time then.
+            may_be_old = self.is_doubtful or not last.is_final or fresh[-1].is_marked
+            if self._was_overtaken(order) and may_be_old:
                 return
             if self._seems_amended(order, said) or self._is_quantity_unknown(said, last):
                 return
