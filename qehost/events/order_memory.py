@@ -212,7 +212,8 @@ class OrderMemory:
             # It may be how the order stood before it was amended, also by a clock that was set back
             # where REST has told of the amendment alone.
             is_certain = is_later and record.read <= record.pushed
-            new.is_doubtful = begins_anew and is_made_then and not is_certain
+            if begins_anew and is_made_then and not is_certain:
+                new.is_doubtful, new.told_before = True, record.most
             return new
         children.rename(record, master_id, order_id)
         record.status, record.is_final, record.moment = "", False, 0

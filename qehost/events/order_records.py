@@ -96,6 +96,7 @@ class ChildRecord(OrderRecord, gc=False):
     derived_until: int = 0  # epoch ms of the last growth; `NO_TIME` where that is not known
     pushed_fills: PushedFills | None = None
     read_at: int = 0  # when REST showed its last state, where that does not say since when it is so
+    told_before: float = 0.0  # so much of it may have been told as another order with its id
 
     def is_open(self) -> bool:
         """Whether it is filled in part, and more may be filled."""

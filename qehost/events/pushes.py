@@ -119,7 +119,7 @@ class Pushes:
             return True if before is None else before
         is_doubtful = record.is_doubtful
         if told is not _STALE:
-            record.is_doubtful = False
+            record.is_doubtful = record.most < record.told_before
         return (told or Told())._replace(before=before, is_doubtful=is_doubtful)
 
     def _child_of(self, shape: V2Order, moment: int) -> ChildRecord:
@@ -147,7 +147,7 @@ class Pushes:
         record.pushed = number
         is_doubtful = record.is_doubtful
         if is_doubtful:
-            record.is_doubtful = False
+            record.is_doubtful = record.most < record.told_before
         is_remembered = moment > self._children.forgotten_until
         if not first_sight.matters and is_remembered and not is_doubtful:
             return NOTHING_FILLED if record.filled else True
@@ -156,7 +156,8 @@ class Pushes:
         if not record.filled:
             record.is_doubtful = first_sight.may_be_told(moment or created)
             return True
-        record.is_doubtful = is_older(moment, first_sight.doubtful_until)
+        if is_older(moment, first_sight.doubtful_until):
+            record.is_doubtful = True
         if not first_sight.is_new(created):
             self._memory.unbased.add(shape.order_id, shape.id)
             return True

@@ -76,7 +76,7 @@ class Readings:
             return None
         doubt = record.is_doubtful
         # REST may be behind V1's stream: then what it has yet to say is as doubtful.
-        record.is_doubtful = doubt and record.most < record.cumulative
+        record.is_doubtful = doubt and record.most < max(record.cumulative, record.told_before)
         return Told(before, is_news, is_repeat=doubt, is_doubtful=doubt)
 
     def _first_child(
@@ -104,7 +104,7 @@ class Readings:
             return Told(is_baseline=True)
         was_told = first_sight.may_be_told(created, reading.asked_at)
         is_doubtful = was_told or record.is_doubtful or first_sight.may_be_old(created)
-        record.is_doubtful = False
+        record.is_doubtful = record.most < record.told_before
         if 0 < moment <= memory.children.forgotten_until:
             is_doubtful = True
         before = NOTHING_FILLED if record.filled else None

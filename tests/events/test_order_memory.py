@@ -282,6 +282,10 @@ def test_less_with_an_unknown_id_is_marked_where_rest_has_told_of_the_order_alon
     account.read(child("CANCELLED", 62, at(2), orderId="B"))
     late = child("PLACED", 57, at(3_600), orderId="A")
     assert account.push(late) == ["PLACED 57", "redelivered fill 57"]
+    # Until more is filled of it than may have been told.
+    late = child("PLACED", 62, at(3_600), orderId="A")
+    assert account.push(late) == ["PLACED 62", "redelivered fill 5"]
+    assert account.push(child("PLACED", 70, at(3_601), orderId="A"))[-1] == "fill 8"
 
 
 def test_an_order_without_any_id_tells_its_state_and_that_its_fill_is_not_told() -> None:

@@ -104,6 +104,8 @@ class _Judge:
     def __init__(self, story: Story, venue: Venue, told: Sequence[Told], heard: Heard) -> None:
         self.story, self.venue, self.told, self.heard = story, venue, told, heard
         self.style = story.style
+        self.shown = [(at, seen) for at, seen in heard.shown if self._was_there(at)]
+        """By REST, and not to a process that had ended by then."""
         self.eras = _eras(story, heard)
         self.opened = self.eras[-1].opened if self.eras else None
         """Since when qehost listens that tells the last events: it has no memory of another one."""
@@ -116,6 +118,11 @@ class _Judge:
             for each in told
             if isinstance(each.event, ErrorEvent) and each.event.message.code == "gap"
         ]
+
+    def _was_there(self, time: float) -> bool:
+        """Whether qehost ran then."""
+        run, ends = bisect(self.heard.runs, time) - 1, self.story.ends
+        return run >= len(ends) or time < ends[run].at
 
     def findings(self) -> Iterator[Finding]:
         if self.heard.refused:
@@ -350,7 +357,7 @@ class _Judge:
     def _is_end_seen(self, order: Order) -> bool:
         last = order.states[-1]
         return any(push.seen.state is last for _, push in self.heard.pushed) or any(
-            seen.state is last for _, seen in self.heard.shown
+            seen.state is last for _, seen in self.shown
         )
 
     # --- states --------------------------------------------------------------------------------
@@ -426,7 +433,7 @@ class _Judge:
         Times can't tell, since the venue's clock may have been set.
         """
         known = [(at, push.seen) for at, push in self.heard.pushed if push.seen.order is order]
-        known += [(at, seen) for at, seen in self.heard.shown if seen.order is order]
+        known += [(at, seen) for at, seen in self.shown if seen.order is order]
         known.sort(key=lambda each: each[0])
         latest = -1
         for _, seen in known:
