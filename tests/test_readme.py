@@ -153,9 +153,9 @@ def test_every_command_works(line: str, tmp_path: Path, market: Venue) -> None:
 def test_the_program_stays_alive_until_ctrl_c_and_gets_fills(tmp_path: Path, market: Venue) -> None:
     for text in (ENGLISH, CHINESE):
         (code,) = [code for code in blocks("python", text) if "WebSocketService" in code]
-        credentials = f'"{market.api_key}", "{market.api_secret}", "{market.rest_url}"'
-        own = code.replace('"key", "secret"', credentials)
-        own = own.replace(f"{credentials})", f'{credentials}), "{market.ws_url}"')
+        own = code.replace('"key", "secret"', f'"{market.api_key}", "{market.api_secret}"')
+        own = own.replace("https://testapi.quantumexecute.com", market.rest_url)
+        own = own.replace("Service(api)", f'Service(api, "{market.ws_url}")')
         assert own.count(market.ws_url) == 1
         (tmp_path / "program.py").write_text(own, encoding="utf-8")
         with Script("program.py", folder=tmp_path) as script:

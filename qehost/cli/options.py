@@ -100,12 +100,13 @@ fault_option = click.option(
 
 
 def complete_plugin(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
-    """For a shell: the installed plugins, and files."""
+    """For a shell: the installed plugins, or files where none begins so.  Not both: bash shows the
+    files alone then."""
     from importlib.metadata import entry_points
 
     names = sorted({entry.name for entry in entry_points(group=PROJECT)})
     found = [CompletionItem(name) for name in names if name.startswith(begun)]
-    return [*found, CompletionItem(begun, type="file")]
+    return found or [CompletionItem(begun, type="file")]
 
 
 specs_option = click.option(

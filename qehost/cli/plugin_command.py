@@ -87,7 +87,8 @@ def plugin_folder(
 
 def _context(plugin: str, file: Path | None, state_dir: str | None, stack: ExitStack) -> Context:
     """Raises `ConfigError`, and `PluginError` where it can't be used."""
-    loaded = config.load(file, {"state_dir": state_dir})
+    # Credentials that only the service can read are missed where a command asks the venue.
+    loaded = config.load(file, {"state_dir": state_dir}, matters=config.all_but_accounts)
     settings = loaded.settings
     candidate = next((each for each in find((), settings.plugins) if each.is_called(plugin)), None)
     if candidate is None:

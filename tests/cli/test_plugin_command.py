@@ -71,6 +71,13 @@ def test_it_has_the_status_of_the_last_run(here: Path) -> None:
     assert done.stdout.splitlines()[-1] == "status of 77"
 
 
+def test_credentials_that_only_the_service_can_read_are_not_needed(here: Path) -> None:
+    accounts = '[accounts.main]\napi_key = { file = "gone" }\napi_secret = { file = "gone" }'
+    done = run("--state-dir", "state", "hello", settings=f"limit = 4\n{accounts}")
+    assert done.exit_code == 0, done.output
+    assert "hello sink 4" in done.stdout
+
+
 def test_mistakes_in_the_settings_end_it_with_4(here: Path) -> None:
     done = run("hello", settings="limmit = 4")
     assert (done.exit_code, "did you mean limit?" in done.output) == (4, True)

@@ -59,7 +59,7 @@ def on_status(event):
 """
 
 
-SLEEPER = """
+NAPPER = """
 import asyncio
 from pathlib import Path
 
@@ -197,11 +197,11 @@ def test_what_neither_journal_nor_queue_has_is_told_with_its_numbers(host: HostP
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("more", [(), ("sleeper",)], ids=["plain hooks", "coroutines"])
+@pytest.mark.parametrize("more", [(), ("napper",)], ids=["plain hooks", "coroutines"])
 def test_one_that_spins_gets_events_ticks_and_orders_as_well_and_works_without_any(
     start: Callable[..., HostProcess], tmp_path: Path, more: tuple[str, ...]
 ) -> None:
-    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    (tmp_path / "napper.py").write_text(NAPPER)
     host = start(*more, spin=True)
     queue = host.go()
     host.await_message(HostStatus)
