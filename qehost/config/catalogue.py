@@ -16,6 +16,7 @@ from qehost.config.settings import (
     JournalSettings,
     LogSection,
 )
+from qehost.config.sources import SHORT_VARIABLES
 from qehost.config.suggest import suggestion
 from qehost.secret import DOTS, Secret
 
@@ -180,6 +181,8 @@ def describe_unknown(path: Sequence[str]) -> str:
     places = [where for where, struct in elsewhere.items() if path[-1] in struct.__struct_fields__]
     # All settings of an unknown section are unknown; the mistake is the name of the section.
     hint = suggestion(name, known)
+    if not hint and len(path) == 1:
+        hint = suggestion(name, SHORT_VARIABLES.values())
     if places and not (hint and name == section and rest):
         return f"unknown setting (there is one of this name in [{places[0]}])"
     if hint:

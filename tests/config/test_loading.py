@@ -204,6 +204,11 @@ def test_an_empty_section_is_none_the_worse(tmp_path: Path) -> None:
     assert settings.plugins["console"].own == {}
 
 
+def test_a_mistyped_short_variable_is_told_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"QEHOST_API_KYE.*did you mean api_key\?"):
+        config.load(written(tmp_path, ""), environ={"QEHOST_API_KYE": "k"})
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
