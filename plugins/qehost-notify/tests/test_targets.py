@@ -8,6 +8,7 @@ from qehost.secret import Secret
 from qehost.testing import PluginHost
 
 from qehost_notify import Notify
+from qehost_notify.settings import NO_TARGETS, Config
 from qehost_notify.targets import parse_target
 
 TELEGRAM = "telegram://123456:ABCDEFghijklmnopqrstuvw/-100"
@@ -107,3 +108,8 @@ def test_a_wrong_rule_is_refused_with_its_place(rule: dict[str, object], place: 
     with pytest.raises(PluginError, match=place) as refused:
         PluginHost(Notify, {"targets": ["https://example.org/x"], "rules": [rule]})
     assert "rules" in str(refused.value)
+
+
+def test_without_targets_a_check_says_so_and_is_no_reason_against_a_start() -> None:
+    # Before it reaches anything it asks the context for nothing.
+    assert Config().check(None) == NO_TARGETS  # type: ignore[arg-type]
