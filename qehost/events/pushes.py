@@ -232,8 +232,9 @@ class Pushes:
     def _fill_v1(self, shape: V1Fill, _: int) -> Told | bool:
         first_sight = self._memory.first_sight
         began = first_sight.began if first_sight.known is _ALL else first_sight.since
-        if shape.fill_time < began and is_older(shape.fill_time, began):
-            return _REPEAT  # it was filled before the account was listened to
+        is_from_before = shape.fill_time < began and is_older(shape.fill_time, began)
+        if is_from_before and first_sight.known is not _ALL:
+            return _REPEAT  # the baseline has it, or nothing tells what was filled by then
         key = shape.master_order_id, shape.order_id
         record = self._latest.get(key)
         if record is None:
@@ -243,7 +244,8 @@ class Pushes:
         if not record.is_known:
             self._memory.begin_v1(record, 0)
         at = shape.fill_time or shape.timestamp
-        if not add_push(record, (shape.filled_qty, shape.fill_price, at)):
+        # By a clock that was set back what is new seems to be from before.
+        if not add_push(record, (shape.filled_qty, shape.fill_price, at)) or is_from_before:
             return _REPEAT
         if record.is_doubtful and (first_sight.may_be_told(at) or first_sight.may_be_old(at)):
             return _REPEAT
