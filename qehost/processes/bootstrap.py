@@ -75,12 +75,21 @@ def _leave_signals_to_the_parent() -> None:
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    # A pool of forks is ended by SIGTERM, which would do nothing to them.
-    os.register_at_fork(after_in_child=_end_by_sigterm)
+    # A pool of forks is ended by SIGTERM, which would do nothing to them.  It may come before they
+    # have run at all.
+    masks = threading.local()
 
+    def hold() -> None:
+        masks.former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
-def _end_by_sigterm() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    def go_on() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.former)
+
+    def end_by_sigterm() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        go_on()
+
+    os.register_at_fork(before=hold, after_in_parent=go_on, after_in_child=end_by_sigterm)
 
 
 def _die_with(parent: int) -> None:

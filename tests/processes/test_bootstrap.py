@@ -78,3 +78,27 @@ def test_it_ends_with_its_parent(
             wait_for(lambda: child not in script.others(), "its end")
         script.leaves_nothing()
         assert "Traceback" not in script.story()
+
+
+FORKS = """
+import os, signal
+from qehost.processes import bootstrap
+
+bootstrap._leave_signals_to_the_parent()
+for _ in range(30):
+    pid = os.fork()
+    if not pid:
+        while True:
+            signal.pause()
+    os.kill(pid, signal.SIGTERM)
+    print(os.waitpid(pid, 0)[1], flush=True)
+print("held:", signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)
+"""
+
+
+def test_a_fork_of_it_ends_by_a_sigterm_that_comes_before_it_has_run(tmp_path: Path) -> None:
+    (tmp_path / "forks.py").write_text(FORKS)
+    with Script("forks.py", folder=tmp_path) as script:
+        script.wait_for("held:")
+        assert script.wait() == 0, script.story()
+        assert [line.strip() for line in script.out] == ["15"] * 30 + ["held: False"]
